@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables: one walker for hyp stage 1 and stage 2, any granule, any entry format.
+ *
+ * Conventions of every operation below:
+ *  - the range is [align_down(ia), align_up(ia + size)) in granules; HYP_ERANGE when either end lies
+ *    beyond the input size; size 0 is HYP_EINVAL;
+ *  - nothing is locked here: the caller holds the lock that belongs to the table;
+ *  - "IPA flush" below is the sequence TLBI IPAS2E1IS, DSB ISH, TLBI VMALLE1IS, DSB ISH, ISB (with
+ *    DSB ISHST in front): combined stage-1+2 entries are not found by ipa, hence the second TLBI;
+ *  - a table page has a reference count of 1 plus its counted entries. Counted is every entry that
+ *    is not zero, valid or not.
+ */
+#ifndef HYP_PGTABLE_H
+#define HYP_PGTABLE_H
+
+#include <hyp/bits.h>
+#include <hyp/err.h>
+#include <hyp/page.h>
+#include <hyp/pool.h>
+#include <hyp/port.h>
+
+/* Rights and attributes of a leaf. */
+typedef uint64_t hyp_prot_t;
+#define HYP_PROT_R         HYP_BIT(0)
+#define HYP_PROT_W         HYP_BIT(1)
+#define HYP_PROT_PX        HYP_BIT(2) /* execute at EL1 (stage 2); execute (stage 1) */
+#define HYP_PROT_UX        HYP_BIT(3) /* execute at EL0 (stage 2); ignored by hyp stage 1 */
+#define HYP_PROT_X         (HYP_PROT_PX | HYP_PROT_UX)
+#define HYP_PROT_DEVICE    HYP_BIT(4) /* device nGnRE */
+#define HYP_PROT_NORMAL_NC HYP_BIT(5) /* normal, non-cacheable */
+#define HYP_PROT_SW(n)     HYP_BIT(55 + (n)) /* software bits 0..3, where they are in the entry */
+#define HYP_PROT_SW_MASK   HYP_MASK(58, 55)
+#define HYP_PROT_RW        (HYP_PROT_R | HYP_PROT_W)
+#define HYP_PROT_RWX       (HYP_PROT_RW | HYP_PROT_X)
+
+/* Kinds of annotation: bits 63:60 of an invalid entry. Payload: bits 59:1. */
+enum hyp_note {
+    HYP_NOTE_NONE = 0,
+    HYP_NOTE_LOCKED = 1,   /* an update is under way (break-before-make) */
+    HYP_NOTE_DONATED = 2,  /* payload: owner in [3:1]; guests add handle [19:4] and gfn [59:20] */
+    HYP_NOTE_POISONED = 3,
+};
+#define HYP_NOTE_TYPE_MASK    HYP_MASK(63, 60)
+#define HYP_NOTE_PAYLOAD_MASK HYP_MASK(59, 1)
+
+enum hyp_pte_kind { HYP_PTE_EMPTY, HYP_PTE_NOTE, HYP_PTE_LEAF, HYP_PTE_TABLE };
+
+struct hyp_pgt_fmt; /* entry format; private to the core (hyp/pgtable_priv.h) */
+extern const struct hyp_pgt_fmt hyp_fmt_arm64_s1; /* EL2 stage 1 */
+extern const struct hyp_pgt_fmt hyp_fmt_arm64_s2;
+
+/* What the CPU can do, as far as table formats care; handed over once at boot. */
+#define HYP_PGT_FWB        HYP_BIT(0) /* stage 2: FEAT_S2FWB attributes */
+#define HYP_PGT_RANGE_TLBI HYP_BIT(1) /* FEAT_TLBIRANGE */
+#define HYP_PGT_XNX        HYP_BIT(2) /* stage 2: FEAT_XNX, separate execute rights */
+#define HYP_PGT_LPA2       HYP_BIT(3) /* DS = 1: 52-bit addresses with 4K and 16K granule */
+#define HYP_PGT_HVHE       HYP_BIT(4) /* hyp stage 1 in the E2H layout */
+#define HYP_PGT_IDENTITY   HYP_BIT(5) /* stage 2: only ia == pa may be mapped */
+#define HYP_PGT_S1_ATTRS   HYP_BIT(6) /* stage 2: memory attributes come from stage 1 */
+#define HYP_PGT_NO_DIC     HYP_BIT(7) /* CTR_EL0.DIC is 0: new executable pages invalidate the I-cache */
+
+struct hyp_pgt;
+
+/*
+ * The 2021 series' rule, as a callback: true when [ia, ia + size) mapped with `prot` must be mapped
+ * by pages even though a block would fit. Consulted for each candidate block of a map or annotate.
+ */
+typedef bool hyp_force_page_fn(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                               hyp_prot_t prot);
+
+struct hyp_pgt_config {
+    const struct hyp_pgt_fmt *fmt;
+    const struct hyp_port *port;
+    const struct hyp_vmemmap *vmemmap;
+    unsigned int page_shift; /* 12, 14, 16 */
+    unsigned int ia_bits;    /* input address size; stage 2 concatenates roots as 1.7 of the spec says */
+    uint64_t flags;          /* HYP_PGT_* */
+    uint16_t vmid;           /* stage 2 */
+    hyp_force_page_fn *force_page; /* NULL: never forced */
+    unsigned int max_block_level;  /* largest leaf: 0 pages only, 1, 2; capped by the format */
+};
+
+struct hyp_pgt {
+    const struct hyp_pgt_fmt *fmt;
+    const struct hyp_port *port;
+    const struct hyp_vmemmap *vmemmap;
+    hyp_force_page_fn *force_page;
+    struct hyp_pool *pool;   /* table pages come from here and return here; may be NULL until boot ends */
+    struct hyp_early *early; /* boot: tables come from here instead, and are never counted or freed */
+    hyp_pa_t root;
+    uint64_t flags;
+    uint8_t page_shift, ia_bits;
+    uint8_t top_level;       /* level of the root table(s) */
+    uint8_t max_block_level;
+    uint16_t vmid;
+    uint32_t root_entries;   /* entries of the root, concatenated tables together */
+    /* Where an entry holds its output address: in place, and bits above 2^48 moved down. */
+    uint64_t out_mask, out_high_mask;
+    uint8_t out_high_shift;
+    uint8_t out_bits;        /* output address size: 48, or 52 */
+};
+
+/* Pages of the root: 1, or up to 16 concatenated for stage 2. */
+uint64_t hyp_pgt_root_pages(const struct hyp_pgt_config *config);
+/* Takes the root from `pool` (or `early`), contiguous and aligned to its size. */
+HYP_MUST_USE enum hyp_err hyp_pgt_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *config,
+                                       struct hyp_pool *pool, struct hyp_early *early);
+/* As hyp_pgt_init, but on zeroed root pages that the caller provides. */
+HYP_MUST_USE enum hyp_err hyp_pgt_init_at(struct hyp_pgt *pgt, const struct hyp_pgt_config *config,
+                                          struct hyp_pool *pool, hyp_pa_t root);
+/* Frees every table and the root. No TLB maintenance: nothing may use the table any more. */
+void hyp_pgt_destroy(struct hyp_pgt *pgt);
+
+/*
+ * Maps [ia, ia + size) to pa onwards. Tables come from the pool, then from `mc` (may be NULL).
+ * Stage 2: device together with NC, or either with X -> HYP_EINVAL; identity table and ia != pa ->
+ * HYP_EINVAL; different PX and UX without FEAT_XNX -> HYP_EINVAL. Per leaf: largest block that fits
+ * and is not forced; same entry, or only permissions differ -> HYP_EAGAIN; only software bits differ
+ * -> plain store, no TLBI; anything else -> break-before-make with an IPA flush (a range flush or
+ * VMALLS12E1IS when a table goes). A page inside a block replaces the block by an otherwise EMPTY
+ * table; a block over a table frees the table (collapse). HYP_ENOMEM can leave a prefix mapped.
+ * Stage 1: R is required, X with W or device -> HYP_EINVAL; an existing valid leaf may only change
+ * its software bits, anything else is HYP_EPERM. DSB ISHST + ISB once at the end.
+ */
+HYP_MUST_USE enum hyp_err hyp_pgt_map(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hyp_pa_t pa,
+                                      hyp_prot_t prot, struct hyp_memcache *mc);
+
+/*
+ * Stage 2: clears leaves and annotations, whole blocks even when partly covered; frees tables that
+ * become empty. IPA flush per leaf, or one range flush at the end with FWB and range TLBI; without
+ * FWB also a clean to the point of coherency per leaf.
+ * Stage 1: HYP_EINVAL for an unmapped page or a partly covered block, with what came before it
+ * unmapped; per leaf DSB ISHST, TLBI VALE2IS, DSB ISH, ISB. *unmapped (may be NULL): bytes cleared.
+ */
+HYP_MUST_USE enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                                        uint64_t *unmapped);
+
+/*
+ * Stage 2: makes every page of the range an invalid entry that carries (type, payload), always page
+ * granular, with break-before-make where something was valid. HYP_NOTE_NONE and _LOCKED, bit 0 and
+ * bits 63:60 of payload -> HYP_EINVAL.
+ */
+HYP_MUST_USE enum hyp_err hyp_pgt_annotate(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                                           enum hyp_note type, uint64_t payload,
+                                           struct hyp_memcache *mc);
+
+/* The entry that covers ia, and its level. Never fails: an absent table is an entry of 0. */
+uint64_t hyp_pgt_leaf(const struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int *level);
+/* Bit for bit what an entry says. */
+enum hyp_pte_kind hyp_pgt_kind(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level);
+hyp_pa_t hyp_pgt_target(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level);
+hyp_prot_t hyp_pgt_prot(const struct hyp_pgt *pgt, uint64_t pte);
+
+/*
+ * Attribute operations, stage 2. HYP_EAGAIN when an entry of the range is not valid.
+ * relax adds rights only (software bits -> HYP_EINVAL) and flushes this CPU's ipa (non-shareable)
+ * even when it returns HYP_EAGAIN; wrprotect flushes the range; mkyoung sets AF; test_clear_young
+ * clears AF, does not flush, and tells in *young whether any was set.
+ */
+HYP_MUST_USE enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot);
+HYP_MUST_USE enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size);
+void hyp_pgt_mkyoung(struct hyp_pgt *pgt, hyp_ia_t ia);
+HYP_MUST_USE enum hyp_err hyp_pgt_test_clear_young(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                                                   bool clear, bool *young);
+
+/*
+ * Splits every block of the range into page tables without losing a mapping: the lower table is
+ * built first, then swapped in by break-before-make. HYP_ENOMEM when tables run out: blocks split so
+ * far stay split, all others stay blocks.
+ */
+HYP_MUST_USE enum hyp_err hyp_pgt_split(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                                        struct hyp_memcache *mc);
+/*
+ * The reverse for the table below the entry of `level` that covers ia: when all of its entries are
+ * leaves of the level below, contiguous, aligned and alike, they become one block and the table is
+ * freed. HYP_EAGAIN when they are not; nothing has changed then.
+ */
+HYP_MUST_USE enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int level);
+
+/*
+ * The walker. The visitor sees entries in address order; for a table first PRE, then its entries,
+ * then POST. After PRE and LEAF the entry is read again, so that a visitor may install or remove a
+ * table. A visitor that returns other than HYP_OK stops the walk.
+ */
+enum hyp_visit { HYP_VISIT_LEAF = 1, HYP_VISIT_PRE = 2, HYP_VISIT_POST = 4 };
+
+struct hyp_visit_ctx {
+    hyp_ia_t ia, end; /* this entry's part of the range */
+    hyp_pa_t slot;
+    uint64_t pte;
+    unsigned int level;
+    enum hyp_visit when;
+};
+
+struct hyp_visitor {
+    enum hyp_err (*visit)(void *arg, const struct hyp_visit_ctx *ctx);
+    void *arg;
+    unsigned int when; /* or of enum hyp_visit */
+};
+
+HYP_MUST_USE enum hyp_err hyp_pgt_walk(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                                       const struct hyp_visitor *visitor);
+
+/* VTCR_EL2 for a stage 2 (spec 1.7); `pa_range` is the sanitised ID_AA64MMFR0_EL1.PARange, 0..6. */
+uint64_t hyp_arm64_vtcr(unsigned int page_shift, unsigned int ia_bits, unsigned int pa_range,
+                        bool vmid16, bool lpa2);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to the page-table files: the format record, the arithmetic of entries and slots, and the
+ * few functions that cross a file.
+ */
+#ifndef HYP_PGTABLE_PRIV_H
+#define HYP_PGTABLE_PRIV_H
+
+#include <hyp/pgtable.h>
+
+/* Entries that a ranged operation reads at once: one cache-friendly piece of any table. */
+#define PGT_CHUNK 64u
+/* Stage 1 with 52-bit addresses and 4K granule has five levels (DDI 0487 D8.2). */
+#define PGT_LEVELS_MAX 5u
+
+/*
+ * One entry format, as masks where a mask can say it and as functions where not. `flags` are the
+ * HYP_PGT_* flags of the table.
+ */
+struct hyp_pgt_fmt {
+    bool stage2;
+    uint64_t valid_mask;  /* any of these set: the entry is valid */
+    uint64_t type_mask;   /* of a valid entry above level 0 ... */
+    uint64_t type_table;  /* ... this value says that it points to a table */
+    uint64_t table_bits;  /* low bits of an entry that points to a table */
+    uint64_t page_bits;   /* type bits of a leaf at level 0 */
+    uint64_t block_bits;  /* type bits of a leaf above */
+    uint64_t leaf_mask;   /* all type bits of a leaf */
+    uint64_t access_bit;  /* set by the CPU, or by mkyoung: the page was used */
+    uint64_t write_bit;   /* cleared by wrprotect */
+    uint64_t rights_mask; /* the bits that relax may change */
+    /* Attributes of a leaf without type and address; HYP_EINVAL for rights that cannot be said. */
+    enum hyp_err (*attrs)(uint64_t flags, hyp_prot_t prot, uint64_t *attrs);
+    hyp_prot_t (*prot)(uint64_t flags, uint64_t pte);
+};
+
+static inline bool pgt_valid(const struct hyp_pgt *pgt, uint64_t pte)
+{
+    return (pte & pgt->fmt->valid_mask) != 0;
+}
+
+static inline bool pgt_is_table(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level)
+{
+    return level > 0 && pgt_valid(pgt, pte) && (pte & pgt->fmt->type_mask) == pgt->fmt->type_table;
+}
+
+static inline unsigned int pgt_level_shift(const struct hyp_pgt *pgt, unsigned int level)
+{
+    return hyp_level_shift(pgt->page_shift, level);
+}
+
+static inline uint64_t pgt_level_size(const struct hyp_pgt *pgt, unsigned int level)
+{
+    return hyp_level_size(pgt->page_shift, level);
+}
+
+static inline unsigned int pgt_table_entries(const struct hyp_pgt *pgt)
+{
+    return 1u << hyp_index_bits(pgt->page_shift);
+}
+
+static inline uint64_t pgt_page_size(const struct hyp_pgt *pgt)
+{
+    return UINT64_C(1) << pgt->page_shift;
+}
+
+/* Index of the entry for `ia` within a table of `level`; the root may be wider than a table. */
+static inline uint64_t pgt_index(const struct hyp_pgt *pgt, uint64_t ia, unsigned int level)
+{
+    const uint64_t index = ia >> pgt_level_shift(pgt, level);
+
+    return level == pgt->top_level ? index : index & (pgt_table_entries(pgt) - 1);
+}
+
+static inline hyp_pa_t pgt_slot(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t ia,
+                                unsigned int level)
+{
+    return hyp_pa(table.v + 8 * pgt_index(pgt, ia, level));
+}
+
+/* First input address after the table of `level` that covers `ia`. */
+static inline uint64_t pgt_table_end(const struct hyp_pgt *pgt, uint64_t ia, unsigned int level)
+{
+    if (level == pgt->top_level)
+        return UINT64_C(1) << pgt->ia_bits;
+    return (ia | (pgt_level_size(pgt, level + 1) - 1)) + 1;
+}
+
+static inline uint64_t pgt_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* An output address as an entry holds it, and back. */
+static inline uint64_t pgt_out(const struct hyp_pgt *pgt, uint64_t pa)
+{
+    return (pa & pgt->out_mask) | ((pa >> pgt->out_high_shift) & pgt->out_high_mask);
+}
+
+static inline hyp_pa_t pgt_target(const struct hyp_pgt *pgt, uint64_t pte)
+{
+    return hyp_pa((pte & pgt->out_mask) | ((pte & pgt->out_high_mask) << pgt->out_high_shift));
+}
+
+static inline uint64_t pgt_leaf_pte(const struct hyp_pgt *pgt, uint64_t pa, uint64_t attrs,
+                                    unsigned int level)
+{
+    return pgt_out(pgt, pa) | attrs | (level == 0 ? pgt->fmt->page_bits : pgt->fmt->block_bits);
+}
+
+static inline uint64_t pgt_table_pte(const struct hyp_pgt *pgt, hyp_pa_t table)
+{
+    return pgt_out(pgt, table.v) | pgt->fmt->table_bits;
+}
+
+/* The port, with its context filled in. */
+static inline uint64_t pgt_load(const struct hyp_pgt *pgt, hyp_pa_t slot)
+{
+    return pgt->port->pte_load(pgt->port->ctx, slot);
+}
+
+static inline void pgt_store(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t pte)
+{
+    pgt->port->pte_store(pgt->port->ctx, slot, pte);
+}
+
+static inline void pgt_fill(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t first, uint64_t step,
+                            unsigned int count)
+{
+    pgt->port->pte_fill(pgt->port->ctx, slot, first, step, count);
+}
+
+static inline void pgt_read(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t *out,
+                            unsigned int count)
+{
+    pgt->port->pte_read(pgt->port->ctx, slot, out, count);
+}
+
+static inline void pgt_barrier(const struct hyp_pgt *pgt, enum hyp_barrier kind)
+{
+    pgt->port->barrier(pgt->port->ctx, kind);
+}
+
+void hyp_pgt_event(const struct hyp_pgt *pgt, enum hyp_event_kind kind, unsigned int level,
+                   hyp_pa_t pa, uint64_t size);
+
+/*
+ * Entries at `slot` that belong to one piece of PGT_CHUNK entries, so that a read never crosses a
+ * granule; at most `count`.
+ */
+static inline unsigned int pgt_chunk(hyp_pa_t slot, uint64_t count)
+{
+    const unsigned int room = PGT_CHUNK - (unsigned int)((slot.v >> 3) & (PGT_CHUNK - 1));
+
+    return count < room ? (unsigned int)count : room;
+}
+
+/* ---- references of table pages (pgtable.c) ---- */
+
+/* Boot tables come from the early allocator and are not counted; see struct hyp_pgt. */
+static inline bool pgt_counted(const struct hyp_pgt *pgt)
+{
+    return pgt->early == NULL && pgt->pool != NULL;
+}
+
+/* `count` more entries of the table page around `slot` are not zero. */
+static inline void pgt_count_add(const struct hyp_pgt *pgt, hyp_pa_t slot, unsigned int count)
+{
+    if (count > 0 && pgt_counted(pgt))
+        hyp_pool_get_many(pgt->pool, slot, count);
+}
+
+static inline void pgt_count_sub(const struct hyp_pgt *pgt, hyp_pa_t slot, unsigned int count)
+{
+    if (count > 0 && pgt_counted(pgt))
+        hyp_pool_put_many(pgt->pool, slot, count);
+}
+
+/* No counted entry is left in this table. */
+static inline bool pgt_table_empty(const struct hyp_pgt *pgt, hyp_pa_t table)
+{
+    return pgt_counted(pgt) && hyp_page_of(pgt->vmemmap, table)->refcount == 1;
+}
+
+/* Rounds [ia, ia + size) out to pages and checks it against the input size. */
+HYP_MUST_USE enum hyp_err hyp_pgt_range(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
+                                        uint64_t *start, uint64_t *end);
+HYP_MUST_USE enum hyp_err hyp_pgt_table_alloc(const struct hyp_pgt *pgt, struct hyp_memcache *mc,
+                                              hyp_pa_t *table);
+/* Frees one table page, whatever it still counts. Its entries must have been dealt with. */
+void hyp_pgt_table_free(const struct hyp_pgt *pgt, hyp_pa_t table);
+/* Frees a detached table and all tables below it; no TLB maintenance. */
+void hyp_pgt_subtree_free(const struct hyp_pgt *pgt, hyp_pa_t table, unsigned int level);
+
+/* ---- break-before-make and invalidation (pgtable_tlb.c) ---- */
+
+/*
+ * THE break-before-make: the live entry `old` at `slot`, which covers `ia` at `level`, becomes
+ * `new`. Nothing is flushed when `old` was not valid. Does not count. With `sync`, the memory that
+ * the new leaf makes visible is synchronised between break and make.
+ */
+void hyp_pgt_replace(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t ia, unsigned int level,
+                     uint64_t old, uint64_t new, bool sync);
+/* Stage 2. The IPA flush of one address on all CPUs; level -1: no hint. */
+void hyp_pgt_flush_ipa(const struct hyp_pgt *pgt, uint64_t ia, int level);
+/* The same on this CPU only. */
+void hyp_pgt_flush_ipa_local(const struct hyp_pgt *pgt, uint64_t ia, int level);
+/* A range, by one range instruction where the CPU has it, otherwise the whole vmid. */
+void hyp_pgt_flush_range(const struct hyp_pgt *pgt, uint64_t ia, uint64_t size);
+/* Stage 1. One last-level entry (or, for a table, all walk caches of the address). */
+void hyp_pgt_flush_va(const struct hyp_pgt *pgt, uint64_t va, int level, bool table);
+/* Guest memory [pa, pa + size) becomes visible through leaf `pte`: data and instruction caches. */
+void hyp_pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+/* Guest memory was mapped cacheable by `pte` until now: clean it unless the CPU has FWB. */
+void hyp_pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+
+#endif

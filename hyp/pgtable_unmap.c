@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Unmap, for stage 2 (forgiving) and for hyp stage 1 (exact). Tables that become empty are freed. */
+#include "hyp/pgtable_priv.h"
+
+/* The way from the root to the lowest table that covers an address. */
+struct path {
+    hyp_pa_t table[PGT_LEVELS_MAX], slot[PGT_LEVELS_MAX];
+    uint64_t pte; /* at the lowest level */
+    unsigned int level;
+};
+
+static void find(const struct hyp_pgt *pgt, uint64_t ia, struct path *path)
+{
+    unsigned int level = pgt->top_level;
+
+    path->table[level] = pgt->root;
+    for (;;) {
+        path->slot[level] = pgt_slot(pgt, path->table[level], ia, level);
+        path->pte = pgt_load(pgt, path->slot[level]);
+        if (!pgt_is_table(pgt, path->pte, level))
+            break;
+        level--;
+        path->table[level] = pgt_target(pgt, path->pte);
+    }
+    path->level = level;
+}
+
+struct unmap_op {
+    struct hyp_pgt *pgt;
+    uint64_t start, ia, end;
+    uint64_t bytes;   /* cleared */
+    uint64_t cleared; /* valid leaves cleared whose flush is still owed */
+    bool defer;       /* one range flush at the end instead of one for each leaf */
+};
+
+/* Frees the tables that ended with the range and that are empty, upwards. */
+static void free_empty(struct unmap_op *op, const struct path *path, uint64_t last)
+{
+    const struct hyp_pgt *pgt = op->pgt;
+
+    for (unsigned int level = path->level; level < pgt->top_level; level++) {
+        const hyp_pa_t table = path->table[level], parent = path->slot[level + 1];
+
+        if (op->ia < pgt_min(op->end, pgt_table_end(pgt, last, level)) ||
+            !pgt_table_empty(pgt, table))
+            return;
+        pgt_store(pgt, parent, 0);
+        if (pgt->fmt->stage2)
+            hyp_pgt_flush_ipa(pgt, last, -1);
+        else
+            hyp_pgt_flush_va(pgt, last, -1, true);
+        pgt_count_sub(pgt, parent, 1);
+        hyp_pgt_table_free(pgt, table);
+    }
+}
+
+/* One entry that is not zero, with all that is due for it alone. */
+static void clear_entry(struct unmap_op *op, hyp_pa_t slot, uint64_t ia, unsigned int level,
+                        uint64_t pte)
+{
+    const struct hyp_pgt *pgt = op->pgt;
+    const uint64_t size = pgt_level_size(pgt, level);
+
+    pgt_store(pgt, slot, 0);
+    if (pgt_valid(pgt, pte)) {
+        op->bytes += size;
+        if (op->defer)
+            op->cleared++;
+        else
+            hyp_pgt_flush_ipa(pgt, hyp_align_down(ia, size), (int)level);
+    }
+    pgt_count_sub(pgt, slot, 1);
+    hyp_pgt_sync_old(pgt, pte, pgt_target(pgt, pte).v, size);
+}
+
+/*
+ * Clears `n` entries from `slot` on. Returns how many were dealt with: fewer than n when a table is
+ * in the way.
+ */
+static unsigned int clear_chunk(struct unmap_op *op, hyp_pa_t slot, unsigned int n,
+                                unsigned int level)
+{
+    const struct hyp_pgt *pgt = op->pgt;
+    const uint64_t size = pgt_level_size(pgt, level);
+    uint64_t ptes[PGT_CHUNK];
+    unsigned int used = 0, valid = 0;
+    unsigned int i;
+
+    pgt_read(pgt, slot, ptes, n);
+    for (i = 0; i < n && !pgt_is_table(pgt, ptes[i], level); i++) {
+        used += ptes[i] != 0;
+        valid += pgt_valid(pgt, ptes[i]);
+        if (!op->defer && ptes[i] != 0)
+            clear_entry(op, hyp_pa_add(slot, 8 * i), op->ia + i * size, level, ptes[i]);
+    }
+    if (!op->defer || used == 0)
+        return i;
+    pgt_fill(pgt, slot, 0, 0, i);
+    pgt_count_sub(pgt, slot, used);
+    op->bytes += valid * size;
+    op->cleared += valid;
+    return i;
+}
+
+/* Clears within the lowest table of `path`, up to its end or to an entry that is a table. */
+static void clear_run(struct unmap_op *op, const struct path *path)
+{
+    const struct hyp_pgt *pgt = op->pgt;
+    const unsigned int level = path->level;
+    const uint64_t size = pgt_level_size(pgt, level);
+    const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, level));
+    hyp_pa_t slot = path->slot[level];
+    uint64_t left;
+
+    op->ia = hyp_align_down(op->ia, size); /* whole blocks, even when partly covered */
+    left = (hyp_align_up(end, size) - op->ia) >> pgt_level_shift(pgt, level);
+    if (left == 1) {
+        if (path->pte != 0)
+            clear_entry(op, slot, op->ia, level, path->pte);
+        op->ia += size;
+        return;
+    }
+    while (left > 0) {
+        const unsigned int n = pgt_chunk(slot, left);
+        const unsigned int done = clear_chunk(op, slot, n, level);
+
+        op->ia += done * size;
+        if (done < n)
+            return;
+        slot = hyp_pa_add(slot, 8 * n);
+        left -= n;
+    }
+}
+
+static void unmap_stage2(struct unmap_op *op)
+{
+    while (op->ia < op->end) {
+        const uint64_t from = op->ia;
+        struct path path;
+
+        find(op->pgt, from, &path);
+        clear_run(op, &path);
+        free_empty(op, &path, from);
+    }
+    if (op->cleared > 0)
+        hyp_pgt_flush_range(op->pgt, op->start, op->end - op->start);
+}
+
+static enum hyp_err unmap_stage1(struct unmap_op *op)
+{
+    const struct hyp_pgt *pgt = op->pgt;
+
+    while (op->ia < op->end) {
+        const uint64_t from = op->ia;
+        struct path path;
+        uint64_t size;
+
+        find(pgt, from, &path);
+        size = pgt_level_size(pgt, path.level);
+        if (!pgt_valid(pgt, path.pte) || (from & (size - 1)) || op->end - from < size)
+            return HYP_EINVAL;
+        pgt_store(pgt, path.slot[path.level], 0);
+        hyp_pgt_flush_va(pgt, from, (int)path.level, false);
+        pgt_count_sub(pgt, path.slot[path.level], 1);
+        op->bytes += size;
+        op->ia += size;
+        free_empty(op, &path, from);
+    }
+    return HYP_OK;
+}
+
+enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint64_t *unmapped)
+{
+    const uint64_t batch = HYP_PGT_FWB | HYP_PGT_RANGE_TLBI;
+    struct unmap_op op = {.pgt = pgt, .defer = (pgt->flags & batch) == batch};
+    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+
+    if (unmapped)
+        *unmapped = 0;
+    if (err)
+        return err;
+    op.start = op.ia;
+    if (pgt->fmt->stage2)
+        unmap_stage2(&op);
+    else
+        err = unmap_stage1(&op);
+    if (unmapped)
+        *unmapped = op.bytes;
+    return err;
+}
