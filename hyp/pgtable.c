@@ -16,7 +16,7 @@ static unsigned int levels_needed(unsigned int page_shift, unsigned int bits)
  * Stage 2 may start with up to 16 concatenated tables instead of one more level (DDI 0487 D8.2.8
  * "Concatenated translation tables"); the lookup then has at least two levels.
  */
-static unsigned int levels_of(const struct hyp_pgt_config *config)
+unsigned int hyp_pgt_levels(const struct hyp_pgt_config *config)
 {
     unsigned int levels;
 
@@ -37,12 +37,12 @@ static bool config_valid(const struct hyp_pgt_config *config)
         return false; /* DS has no meaning with 64K granule */
     if (config->ia_bits < 25 || config->ia_bits > (wide ? 52u : 48u))
         return false;
-    return config->ia_bits > hyp_level_shift(shift, levels_of(config) - 1);
+    return config->ia_bits > hyp_level_shift(shift, hyp_pgt_levels(config) - 1);
 }
 
 uint64_t hyp_pgt_root_pages(const struct hyp_pgt_config *config)
 {
-    const unsigned int above = hyp_level_shift(config->page_shift, levels_of(config));
+    const unsigned int above = hyp_level_shift(config->page_shift, hyp_pgt_levels(config));
 
     return config->ia_bits > above ? UINT64_C(1) << (config->ia_bits - above) : 1;
 }
@@ -55,7 +55,7 @@ static void geometry_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *conf
 
     pgt->page_shift = (uint8_t)shift;
     pgt->ia_bits = (uint8_t)config->ia_bits;
-    pgt->top_level = (uint8_t)(levels_of(config) - 1);
+    pgt->top_level = (uint8_t)(hyp_pgt_levels(config) - 1);
     block = block > largest ? largest : block;
     block = block > pgt->top_level ? pgt->top_level : block;
     pgt->max_block_level = (uint8_t)block;

@@ -155,6 +155,27 @@ static inline unsigned int pgt_chunk(hyp_pa_t slot, uint64_t count)
     return count < room ? (unsigned int)count : room;
 }
 
+/* The entry that decides about `ia`: its slot, level and value. `ia` must be within the table. */
+struct pgt_entry {
+    hyp_pa_t slot;
+    uint64_t pte;
+    unsigned int level;
+};
+
+static inline struct pgt_entry pgt_find(const struct hyp_pgt *pgt, uint64_t ia)
+{
+    struct pgt_entry entry = {.level = pgt->top_level};
+
+    entry.slot = pgt_slot(pgt, pgt->root, ia, entry.level);
+    entry.pte = pgt_load(pgt, entry.slot);
+    while (pgt_is_table(pgt, entry.pte, entry.level)) {
+        entry.level--;
+        entry.slot = pgt_slot(pgt, pgt_target(pgt, entry.pte), ia, entry.level);
+        entry.pte = pgt_load(pgt, entry.slot);
+    }
+    return entry;
+}
+
 /* ---- references of table pages (pgtable.c) ---- */
 
 /* Boot tables come from the early allocator and are not counted; see struct hyp_pgt. */
@@ -211,6 +232,8 @@ void hyp_pgt_flush_range(const struct hyp_pgt *pgt, uint64_t ia, uint64_t size);
 void hyp_pgt_flush_va(const struct hyp_pgt *pgt, uint64_t va, int level, bool table);
 /* Guest memory [pa, pa + size) becomes visible through leaf `pte`: data and instruction caches. */
 void hyp_pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+/* The same for instructions alone, when a leaf becomes executable. */
+void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
 /* Guest memory was mapped cacheable by `pte` until now: clean it unless the CPU has FWB. */
 void hyp_pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
 

@@ -74,28 +74,31 @@ static bool cacheable(hyp_prot_t prot)
     return !(prot & (HYP_PROT_DEVICE | HYP_PROT_NORMAL_NC));
 }
 
+void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
+{
+    if (!(pgt->flags & HYP_PGT_NO_DIC) || !guest_memory(pgt, pte))
+        return;
+    if (pgt->fmt->prot(pgt->flags, pte) & HYP_PROT_X)
+        pgt->port->cache_sync(pgt->port->ctx, hyp_pa(pa), size, HYP_CACHE_INVAL_POU);
+}
+
+static void clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
+{
+    if ((pgt->flags & HYP_PGT_FWB) || !guest_memory(pgt, pte))
+        return;
+    if (cacheable(pgt->fmt->prot(pgt->flags, pte)))
+        pgt->port->cache_sync(pgt->port->ctx, hyp_pa(pa), size, HYP_CACHE_CLEAN_POC);
+}
+
 void hyp_pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    const struct hyp_port *port = pgt->port;
-    hyp_prot_t prot;
-
-    if ((pgt->flags & (HYP_PGT_FWB | HYP_PGT_NO_DIC)) == HYP_PGT_FWB || !guest_memory(pgt, pte))
-        return;
-    prot = pgt->fmt->prot(pgt->flags, pte);
-    if (!(pgt->flags & HYP_PGT_FWB) && cacheable(prot))
-        port->cache_sync(port->ctx, hyp_pa(pa), size, HYP_CACHE_CLEAN_POC);
-    if ((pgt->flags & HYP_PGT_NO_DIC) && (prot & HYP_PROT_X))
-        port->cache_sync(port->ctx, hyp_pa(pa), size, HYP_CACHE_INVAL_POU);
+    clean_data(pgt, pte, pa, size);
+    hyp_pgt_sync_code(pgt, pte, pa, size);
 }
 
 void hyp_pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    const struct hyp_port *port = pgt->port;
-
-    if ((pgt->flags & HYP_PGT_FWB) || !guest_memory(pgt, pte))
-        return;
-    if (cacheable(pgt->fmt->prot(pgt->flags, pte)))
-        port->cache_sync(port->ctx, hyp_pa(pa), size, HYP_CACHE_CLEAN_POC);
+    clean_data(pgt, pte, pa, size);
 }
 
 void hyp_pgt_replace(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t ia, unsigned int level,

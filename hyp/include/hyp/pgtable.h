@@ -101,6 +101,8 @@ struct hyp_pgt {
     uint8_t out_bits;        /* output address size: 48, or 52 */
 };
 
+/* Levels of lookup: at least 2 for stage 2, up to 5 for stage 1. */
+unsigned int hyp_pgt_levels(const struct hyp_pgt_config *config);
 /* Pages of the root: 1, or up to 16 concatenated for stage 2. */
 uint64_t hyp_pgt_root_pages(const struct hyp_pgt_config *config);
 /* Takes the root from `pool` (or `early`), contiguous and aligned to its size. */
@@ -153,10 +155,13 @@ hyp_pa_t hyp_pgt_target(const struct hyp_pgt *pgt, uint64_t pte, unsigned int le
 hyp_prot_t hyp_pgt_prot(const struct hyp_pgt *pgt, uint64_t pte);
 
 /*
- * Attribute operations, stage 2. HYP_EAGAIN when an entry of the range is not valid.
- * relax adds rights only (software bits -> HYP_EINVAL) and flushes this CPU's ipa (non-shareable)
- * even when it returns HYP_EAGAIN; wrprotect flushes the range; mkyoung sets AF; test_clear_young
- * clears AF, does not flush, and tells in *young whether any was set.
+ * Attribute operations, stage 2 (stage 1 -> HYP_EINVAL). Entries that are not valid are passed over
+ * by the ranged ones; for relax they are HYP_EAGAIN.
+ * relax adds rights only (software bits or attributes -> HYP_EINVAL) and flushes the ipa on this
+ * CPU (non-shareable) even when it returns HYP_EAGAIN; wrprotect flushes the range once, by a range
+ * instruction or the whole vmid, when it changed anything; mkyoung sets AF, then DSB ISHST;
+ * test_clear_young tells in *young whether AF was set anywhere, clears it when `clear` is set, and
+ * flushes nothing: a stale AF only makes a page look old.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot);
 HYP_MUST_USE enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size);
@@ -166,22 +171,25 @@ HYP_MUST_USE enum hyp_err hyp_pgt_test_clear_young(struct hyp_pgt *pgt, hyp_ia_t
 
 /*
  * Splits every block of the range into page tables without losing a mapping: the lower table is
- * built first, then swapped in by break-before-make. HYP_ENOMEM when tables run out: blocks split so
- * far stay split, all others stay blocks.
+ * built first, then swapped in by one break-before-make. A larger block that is only partly in the
+ * range keeps blocks of the next size outside it. HYP_ENOMEM when tables run out: blocks split so
+ * far stay split, all others stay blocks (perhaps smaller ones). DSB ISHST once at the end.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_split(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                         struct hyp_memcache *mc);
 /*
  * The reverse for the table below the entry of `level` that covers ia: when all of its entries are
  * leaves of the level below, contiguous, aligned and alike, they become one block and the table is
- * freed. HYP_EAGAIN when they are not; nothing has changed then.
+ * freed; break-before-make with a range flush. HYP_EAGAIN when they are not, or when the force-page
+ * policy forbids the block; HYP_EINVAL for a level without blocks; nothing has changed then.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int level);
 
 /*
  * The walker. The visitor sees entries in address order; for a table first PRE, then its entries,
  * then POST. After PRE and LEAF the entry is read again, so that a visitor may install or remove a
- * table. A visitor that returns other than HYP_OK stops the walk.
+ * table; it may change the entry that it is shown and no other. A visitor that returns other than
+ * HYP_OK stops the walk.
  */
 enum hyp_visit { HYP_VISIT_LEAF = 1, HYP_VISIT_PRE = 2, HYP_VISIT_POST = 4 };
 
