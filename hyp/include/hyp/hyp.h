@@ -15,8 +15,9 @@
 #include <hyp/owner.h>
 #include <hyp/vm.h>
 
-#define HYP_CPUS_MAX     256
-#define HYP_SECTIONS_MAX 1024
+#define HYP_CPUS_MAX      256
+#define HYP_SECTIONS_MAX  1024
+#define HYP_FIXMAP_CLOSED UINT64_MAX
 
 /* Sanitised features: the least that all CPUs have. */
 struct hyp_features {
@@ -28,6 +29,7 @@ struct hyp_features {
     bool lpa2;
     bool hvhe;
     bool mte;
+    bool no_dic; /* CTR_EL0.DIC is 0: executable mappings invalidate the instruction cache */
 };
 
 struct hyp_config {
@@ -85,8 +87,10 @@ struct hyp {
     struct hyp_pool pool;      /* its pages */
     struct hyp_early s1_early; /* ... until boot step 4 */
     uint64_t private_cursor;
-    uint64_t fixmap_va;   /* one page, guarded by the host lock */
-    hyp_pa_t fixmap_slot; /* its entry */
+    uint64_t fixmap_va;    /* one page, guarded by the host lock */
+    hyp_pa_t fixmap_slot;  /* its entry */
+    uint64_t fixmap_attrs; /* ... without an address */
+    hyp_pa_t fixmap_pa;    /* what it shows, or HYP_FIXMAP_CLOSED */
     struct hyp_host host;
     struct hyp_vm *vms;
 
@@ -114,6 +118,15 @@ static inline bool hyp_is_live(const struct hyp *hyp)
 static inline hyp_va_t hyp_linear_va(const struct hyp *hyp, hyp_pa_t pa)
 {
     return hyp_va(pa.v - hyp->layout.physvirt_offset);
+}
+
+/*
+ * Where EL2 finds a page that the core asks its port to zero or clean: in the fixmap if it is shown
+ * there (guests' pages are in no other EL2 mapping), else in the linear map. For ports.
+ */
+static inline hyp_va_t hyp_el2_va(const struct hyp *hyp, hyp_pa_t pa)
+{
+    return pa.v == hyp->fixmap_pa.v ? hyp_va(hyp->fixmap_va) : hyp_linear_va(hyp, pa);
 }
 
 /* Bytes of a granule, and physical address of a page number. */
