@@ -5,6 +5,8 @@
  */
 #include "hyp_priv.h"
 
+#include <hyp/sizing.h>
+
 unsigned int hyp_config_va_bits(const struct hyp_config *config)
 {
     return config->va_bits ? config->va_bits : 48;
@@ -54,41 +56,23 @@ enum hyp_err hyp_boot_layout(const struct hyp_config *config, struct hyp_layout 
 
 /* ---- sizes ---- */
 
-/* Tables of all five levels that map `pages` pages. */
-static uint64_t max_tables(unsigned int page_shift, uint64_t pages)
-{
-    uint64_t sum = 0;
-    unsigned int level;
-
-    for (level = 0; level < 5; level++) {
-        pages = hyp_div_up(pages, UINT64_C(1) << hyp_index_bits(page_shift));
-        sum += pages;
-    }
-    return sum;
-}
-
 void hyp_boot_carve(const struct hyp_config *config, struct hyp_carve *carve)
 {
-    uint64_t page = UINT64_C(1) << config->page_shift;
-    uint64_t gib = max_tables(config->page_shift, (UINT64_C(1) << 30) / page);
-    uint64_t total = 0;
+    struct hyp_sizing_rules rules = hyp_sizing_rules(config->page_shift);
+    struct hyp_sizing sizing;
     unsigned int i;
 
-    *carve = (struct hyp_carve){0};
-    for (i = 0; i < config->region_count; i++) {
-        uint64_t first = config->regions[i].base.v >> config->page_shift;
-        uint64_t count = config->regions[i].size >> config->page_shift;
-        uint64_t bytes = sizeof(struct hyp_page);
-
-        total += max_tables(config->page_shift, count);
-        carve->vmemmap_pages +=
-            (hyp_align_up((first + count) * bytes, page) - hyp_align_down(first * bytes, page)) /
-            page;
-    }
-    carve->vm_table_pages = hyp_div_up(HYP_VMS_MAX * 8, page);
-    carve->s1_pages = config->s1_pages ? config->s1_pages : total + gib;
-    carve->host_s2_pages = config->host_s2_pages ? config->host_s2_pages : total + 16 + gib;
-    carve->ffa_pages = 2 + hyp_div_up(48 + 32 + 16 + 2048 * 16, page);
+    hyp_sizing_begin(&sizing, &rules);
+    for (i = 0; i < config->region_count; i++)
+        hyp_sizing_add(&sizing, config->regions[i].base, config->regions[i].size);
+    hyp_sizing_end(&sizing);
+    *carve = (struct hyp_carve){
+        .vmemmap_pages = sizing.vmemmap,
+        .vm_table_pages = sizing.vm_table,
+        .s1_pages = config->s1_pages ? config->s1_pages : sizing.hyp_s1,
+        .host_s2_pages = config->host_s2_pages ? config->host_s2_pages : sizing.host_s2,
+        .ffa_pages = sizing.ffa,
+    };
 }
 
 uint64_t hyp_boot_pool_pages(const struct hyp_carve *carve)
