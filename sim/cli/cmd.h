@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The subcommands of faultline, one file each, and the options that several of them share. */
+#ifndef SIM_CLI_CMD_H
+#define SIM_CLI_CMD_H
+
+#include <argp.h>
+
+#include "sim/out.h"
+#include "sim/sim.h"
+
+/* A subcommand gets its own argv, argv[0] being "faultline NAME"; it returns an enum sim_status. */
+int cmd_replay(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_knobs(int argc, char **argv);
+int cmd_presets(int argc, char **argv);
+int cmd_strategies(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
+
+/* ---- shared (sim/cli/options.c) ---- */
+
+/* -s key=value, -c FILE: into a configuration. Child parser; its input is a struct sim_config. */
+extern const struct argp cli_config_argp;
+
+/* Runs argp with the exit status of this program for usage errors. */
+void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
+/* Prints "faultline: ..." and gives back the status. */
+int cli_fail(const struct sim_error *error);
+
+/* Progress on a terminal's standard error, and nothing anywhere else. */
+struct cli_progress {
+    uint64_t total; /* records; 0: unknown */
+    uint64_t shown;
+    bool on;
+};
+
+void cli_progress_begin(struct cli_progress *progress, uint64_t total);
+void cli_progress(void *progress, uint64_t position); /* a sim_progress_fn */
+void cli_progress_end(struct cli_progress *progress);
+
+#endif

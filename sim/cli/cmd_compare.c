@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* faultline compare: one trace, many strategies, a table and a plot. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/cli/cmd.h"
+
+enum { STRATEGIES_MAX = 32, PLOTS_MAX = 4 };
+
+struct arguments {
+    struct sim_config config;
+    const char *trace;
+    const struct sim_strategy *strategies[STRATEGIES_MAX];
+    size_t count;
+    const char *plots[PLOTS_MAX];
+    size_t plot_count;
+    enum sim_format format;
+    unsigned int jobs;
+};
+
+static const struct argp_option options[] = {
+    {"strategies", 'S', "A,B,...", 0, "Strategies to compare; default all", 0},
+    {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 0},
+    {"plot", 'p', "FILE", 0, "Draw cycles by cause into FILE (.png, .svg, .pdf); may be repeated", 0},
+    {"jobs", 'j', "N", 0, "Runs at a time; default: one for each processor", 0},
+    {0},
+};
+
+static void parse_strategies(struct arguments *args, char *list, struct argp_state *state)
+{
+    args->count = 0;
+    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+        const struct sim_strategy *strategy = sim_strategy_find(name);
+
+        if (!strategy)
+            argp_failure(state, SIM_USAGE, 0, "unknown strategy '%s' (see 'faultline strategies')",
+                         name);
+        if (args->count == STRATEGIES_MAX)
+            argp_failure(state, SIM_USAGE, 0, "too many strategies");
+        else
+            args->strategies[args->count++] = strategy;
+    }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *args = state->input;
+    char *end;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &args->config;
+        return 0;
+    case 'S':
+        parse_strategies(args, arg, state);
+        return 0;
+    case 'f':
+        if (!sim_format_parse(arg, &args->format))
+            argp_failure(state, SIM_USAGE, 0, "unknown format '%s': expected table, tsv or json",
+                         arg);
+        return 0;
+    case 'p':
+        if (args->plot_count == PLOTS_MAX)
+            argp_failure(state, SIM_USAGE, 0, "too many plots");
+        else
+            args->plots[args->plot_count++] = arg;
+        return 0;
+    case 'j':
+        args->jobs = (unsigned int)strtoul(arg, &end, 10);
+        if (*end || !args->jobs || args->jobs > 64)
+            argp_failure(state, SIM_USAGE, 0, "--jobs takes 1 to 64, not '%s'", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->trace)
+            argp_usage(state);
+        args->trace = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!args->trace || !args->count)
+            argp_usage(state);
+        if (!strcmp(args->trace, "-"))
+            argp_failure(state, SIM_USAGE, 0,
+                         "compare reads its trace more than once: standard input will not do");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The run that is held against the recording: what the recorded kernel did, and nothing else. */
+static enum sim_status check_recording(const struct arguments *args, struct sim_result *result,
+                                       bool *done, struct sim_error *error)
+{
+    const struct sim_strategy *recorded = sim_strategy_find("secretmem");
+    struct sim_config config = args->config;
+
+    *done = false;
+    for (size_t i = 0; i < args->count; i++)
+        *done |= sim_strategy_is_recorded(args->strategies[i]);
+    if (!*done)
+        return SIM_OK;
+    SIM_GET(&config, donate, kinds) = 1;
+    SIM_GET(&config, place, policy) = 0;
+    return sim_compare(args->trace, &config, &recorded, 1, 1, result, NULL, NULL, error);
+}
+
+static enum sim_status run(const struct arguments *args, struct sim_result *results,
+                           struct sim_error *error)
+{
+    static struct sim_result check;
+    struct cli_progress progress;
+    bool checked, stale = false;
+
+    cli_progress_begin(&progress, 0);
+    enum sim_status status =
+        sim_compare(args->trace, &args->config, args->strategies, args->count, args->jobs, results,
+                    progress.on ? cli_progress : NULL, &progress, error);
+
+    cli_progress_end(&progress);
+    if (status != SIM_OK)
+        return status;
+    sim_out_results(results, args->count, args->format, stdout);
+    status = check_recording(args, &check, &checked, error);
+    if (status != SIM_OK)
+        return status;
+    if (checked) {
+        fprintf(args->format == SIM_FORMAT_TABLE ? stdout : stderr, "\n");
+        sim_out_check(&check, args->format == SIM_FORMAT_TABLE ? stdout : stderr);
+    }
+    for (size_t i = 0; i < args->plot_count && status == SIM_OK; i++)
+        status = sim_plot_compare(results, args->count, args->trace, args->plots[i], error);
+    for (size_t i = 0; i < args->count; i++)
+        stale |= results[i].stats.count[SIM_COUNT_stale_uses] != 0;
+    if (status == SIM_OK && (stale || (checked && (check.missed || check.spurious))))
+        return SIM_CHECK_FAILED;
+    return status;
+}
+
+int cmd_compare(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&cli_config_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "TRACE",
+        .doc = "Replays TRACE under each strategy and prints a comparison; then replays what the "
+               "recorded kernel itself did, and compares the faults it repaired with those the "
+               "replay predicts.\v"
+               "Status 1: a recorded fault was missed, another one was predicted, or a stale "
+               "translation was used.",
+        .children = children,
+    };
+    struct arguments args = {0};
+    const struct sim_strategy *strategy;
+    struct sim_error error;
+
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    args.jobs = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned int)processors;
+    while ((strategy = sim_strategy_at(args.count)))
+        args.strategies[args.count++] = strategy;
+    sim_config_init(&args.config);
+    cli_parse(&argp, argc, argv, &args);
+    struct sim_result *results = calloc(args.count, sizeof(*results));
+
+    if (!results) {
+        sim_fail(&error, SIM_INTERNAL, "out of memory");
+        return cli_fail(&error);
+    }
+    enum sim_status status = run(&args, results, &error);
+
+    free(results);
+    return status == SIM_OK || status == SIM_CHECK_FAILED ? (int)status : cli_fail(&error);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* faultline import: a recording becomes a trace. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "sim/cli/cmd.h"
+
+struct arguments {
+    const char *input, *output, *entries, *facts;
+    int level;
+};
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0, "Trace to write ('-' is standard output)", 0},
+    {"level", 'l', "N", 0, "zstd level, 1 to 22; default 19", 0},
+    {"el2-entries", 'e', "FILE", 0, "Crash console: the exceptions to EL2 that go with it", 0},
+    {"facts", 'F', "FILE", 0, "Text alone: facts.txt of the same kernel and machine", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *args = state->input;
+    char *end;
+
+    switch (key) {
+    case 'o':
+        args->output = arg;
+        return 0;
+    case 'e':
+        args->entries = arg;
+        return 0;
+    case 'F':
+        args->facts = arg;
+        return 0;
+    case 'l':
+        args->level = (int)strtol(arg, &end, 10);
+        if (*end || args->level < 1 || args->level > 22)
+            argp_failure(state, SIM_USAGE, 0, "--level takes 1 to 22, not '%s'", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->input)
+            argp_usage(state);
+        args->input = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!args->input || !args->output)
+            argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int import(const struct arguments *args, struct trace_import_stats *stats,
+                  struct trace_error *error)
+{
+    struct stat st;
+
+    if (!stat(args->input, &st) && S_ISDIR(st.st_mode))
+        return trace_import_recording(args->input, args->output, args->level, stats, error);
+    return trace_import_ftrace(args->input, args->output, args->level, stats, error);
+}
+
+int cmd_import(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "INPUT",
+        .doc = "Turns INPUT into a trace: a recording directory (docs/RECORDING.md), an ftrace text "
+               "file, or the console of a host that crashed.",
+    };
+    struct arguments args = {0};
+    struct trace_import_stats stats = {0};
+    struct trace_error error;
+
+    cli_parse(&argp, argc, argv, &args);
+    if (import(&args, &stats, &error) < 0) {
+        fprintf(stderr, "faultline: %s\n", error.text);
+        return SIM_BAD_INPUT;
+    }
+    fprintf(stderr,
+            "%s: %" PRIu64 " accesses, %" PRIu64 " events, %" PRIu64 " donations, %" PRIu64
+            " reclaims, %" PRIu64 " faults\n",
+            args.output, stats.accesses, stats.events, stats.donations, stats.reclaims,
+            stats.faults);
+    return SIM_OK;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Many runs of one trace. Each run has a machine and a reader of its own, so the results are the
+ * same on any number of threads.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "sim/sim.h"
+
+struct plan {
+    const char *path;
+    const struct sim_config *config;
+    const struct sim_strategy *const *strategies;
+    size_t count;
+    struct sim_result *results;
+    struct sim_error *errors;
+    atomic_size_t next;
+    atomic_bool failed;
+    pthread_mutex_t progress_lock;
+    sim_progress_fn *progress;
+    void *arg;
+    uint64_t done;
+};
+
+struct ticker {
+    struct plan *plan;
+    uint64_t last;
+};
+
+static void tick(void *arg, uint64_t position)
+{
+    struct ticker *ticker = arg;
+    struct plan *plan = ticker->plan;
+
+    pthread_mutex_lock(&plan->progress_lock);
+    plan->done += position - ticker->last;
+    plan->progress(plan->arg, plan->done);
+    pthread_mutex_unlock(&plan->progress_lock);
+    ticker->last = position;
+}
+
+static enum sim_status run_one(struct plan *plan, size_t i)
+{
+    struct sim_error *error = &plan->errors[i];
+    struct ticker ticker = {.plan = plan};
+    struct trace_error trace_error;
+    struct trace_source *source = trace_open(plan->path, &trace_error);
+    struct sim *sim;
+
+    if (!source)
+        return sim_fail(error, SIM_BAD_INPUT, "%s", trace_error.text);
+    enum sim_status status =
+        sim_open(&sim, plan->config, plan->strategies[i], source->header(source), error);
+
+    if (status == SIM_OK) {
+        status = sim_replay(sim, source, plan->progress ? tick : NULL, &ticker, error);
+        sim_result(sim, &plan->results[i]);
+        sim_close(sim);
+    }
+    source->close(source);
+    return status;
+}
+
+static void *worker(void *arg)
+{
+    struct plan *plan = arg;
+    size_t i;
+
+    while (!atomic_load(&plan->failed) && (i = atomic_fetch_add(&plan->next, 1)) < plan->count) {
+        plan->errors[i].status = SIM_OK;
+        if (run_one(plan, i) != SIM_OK)
+            atomic_store(&plan->failed, true);
+    }
+    return NULL;
+}
+
+enum sim_status sim_compare(const char *path, const struct sim_config *config,
+                            const struct sim_strategy *const *strategies, size_t count,
+                            unsigned int jobs, struct sim_result *results,
+                            sim_progress_fn *progress, void *arg, struct sim_error *error)
+{
+    struct plan plan = {
+        .path = path,
+        .config = config,
+        .strategies = strategies,
+        .count = count,
+        .results = results,
+        .errors = calloc(count ? count : 1, sizeof(*plan.errors)),
+        .progress_lock = PTHREAD_MUTEX_INITIALIZER,
+        .progress = progress,
+        .arg = arg,
+    };
+    pthread_t threads[64];
+    unsigned int started = 0;
+    enum sim_status status = SIM_OK;
+
+    if (!plan.errors)
+        return sim_fail(error, SIM_INTERNAL, "out of memory");
+    while (started + 1 < jobs && started < sizeof(threads) / sizeof(threads[0]) &&
+           !pthread_create(&threads[started], NULL, worker, &plan))
+        started++;
+    worker(&plan);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    for (size_t i = 0; i < count && status == SIM_OK; i++) {
+        if (plan.errors[i].status != SIM_OK) {
+            *error = plan.errors[i];
+            status = error->status;
+        }
+    }
+    free(plan.errors);
+    return status;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host kernel, as far as lending pages concerns it: its direct map and other kernel mappings, the
+ * changes it makes to them, the flushes they need, and what its fault handlers do.
+ *
+ * Facts: spec sections "set_direct_map on arm64" and "arm64 abort path", retold in docs/MODEL.md.
+ */
+#include <hyp/bits.h>
+#include <inttypes.h>
+
+#include "sim/machine.h"
+
+enum { PAGE_SHIFT = 12, LEVEL_PAGE = 0, FLUSH_PAGES_MAX = 512 };
+#define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
+
+/* DDI 0487 D24.2: TCR_EL1 for 48-bit halves with 4K granule; inner shareable, write-back walks. */
+#define TCR_EL1                                                                                    \
+    (hyp_field(HYP_MASK(5, 0), 16) | hyp_field(HYP_MASK(21, 16), 16) |                             \
+     hyp_field(HYP_MASK(31, 30), 2) | hyp_field(HYP_MASK(34, 32), 5))
+#define SCTLR_M  HYP_BIT(0)
+#define MAIR_EL1 UINT64_C(0x04ff) /* 0: normal write-back, 1: device nGnRE */
+#define HCR_VM   HYP_BIT(0)
+#define HCR_RW   HYP_BIT(31)
+
+static void set_regs(struct sim *sim, unsigned int cpu, uint64_t hcr, uint64_t vtcr, uint64_t vttbr)
+{
+    struct mmu_arm64_regs regs = {
+        .sctlr = SCTLR_M,
+        .tcr = TCR_EL1,
+        .ttbr0 = sim->map.user_root.v,
+        .ttbr1 = sim->map.kernel_root.v,
+        .mair = MAIR_EL1,
+        .hcr = HCR_RW | hcr,
+        .vtcr = vtcr,
+        .vttbr = vttbr,
+        .pa_bits = 48,
+        .fwb = SIM_GET(&sim->config, s2, fwb) != 0,
+        .xnx = true,
+        .range_tlbi = SIM_GET(&sim->config, s1, range_tlbi) != 0,
+        .bbm2 = SIM_GET(&sim->config, s1, bbm) == 2,
+    };
+
+    mmu_set_regs(sim->mmu, cpu, MMU_EL10, &regs);
+}
+
+void sim_host_stage2(struct sim *sim, uint8_t cpu, hyp_pa_t pgd, uint64_t vtcr, uint16_t vmid)
+{
+    set_regs(sim, cpu, HCR_VM, vtcr, pgd.v | (uint64_t)vmid << 48);
+}
+
+static enum sim_status out_of_tables(struct sim_error *error)
+{
+    return sim_fail(error, SIM_INTERNAL, "the host kernel's table pages are used up");
+}
+
+/* Maps [start, end) of the direct map by the largest leaves that policy and alignment allow. */
+static bool map_linear(struct sim *sim, hyp_pa_t start, hyp_pa_t end)
+{
+    unsigned int largest = (unsigned int)SIM_GET(&sim->config, s1, block);
+    unsigned int attributes = SIM_GET(&sim->config, s1, contig) ? HOST_MAP_CONTIG : 0;
+    bool full = false;
+
+    for (hyp_pa_t pa = start; pa.v < end.v && !full;) {
+        unsigned int level = largest;
+        hyp_va_t va = sim_linear_va(sim, pa);
+
+        while (level > LEVEL_PAGE && ((pa.v | va.v) & (hyp_level_size(PAGE_SHIFT, level) - 1) ||
+                                      end.v - pa.v < hyp_level_size(PAGE_SHIFT, level)))
+            level--;
+        host_map_set(&sim->map, va, pa, level, level == LEVEL_PAGE ? attributes : 0, &full);
+        pa = hyp_pa_add(pa, hyp_level_size(PAGE_SHIFT, level));
+    }
+    return !full;
+}
+
+enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
+{
+    const struct trace_header *header = sim->header;
+    uint64_t linear = header->linear_end - header->linear_start;
+
+    if (sim->strategy->edits_direct_map && SIM_GET(&sim->config, s1, block) != LEVEL_PAGE &&
+        SIM_GET(&sim->config, s1, bbm) < 2)
+        return sim_fail(error, SIM_USAGE,
+                        "%s takes pages out of the direct map: without s1.bbm=2 a live block cannot "
+                        "be split, so s1.block must be 'page'",
+                        sim->strategy->name);
+    if (!host_map_init(&sim->map, sim->ram, sim->layout.tables, sim->layout.tables_end))
+        return out_of_tables(error);
+    for (size_t i = 0; i < header->ram_count; i++) {
+        uint64_t start = header->ram[i].start, end = header->ram[i].end;
+
+        if (start < header->linear_pa || end > header->linear_pa + linear)
+            return sim_fail(error, SIM_BAD_INPUT,
+                            "RAM 0x%" PRIx64 "-0x%" PRIx64 " lies outside the direct map", start,
+                            end);
+        if (!map_linear(sim, hyp_pa(start), hyp_pa(end)))
+            return out_of_tables(error);
+    }
+    for (unsigned int cpu = 0; cpu < sim->cpus; cpu++)
+        set_regs(sim, cpu, 0, 0, 0);
+    return SIM_OK;
+}
+
+static void invalidate(struct sim *sim, uint8_t cpu, enum mmu_tlbi op, uint64_t start,
+                       uint64_t size)
+{
+    struct mmu_inval inval = {
+        .op = (uint8_t)op, .broadcast = true, .cpu = cpu, .ttl = -1, .start = start, .size = size};
+
+    mmu_invalidate(sim->mmu, &inval);
+}
+
+void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool device)
+{
+    unsigned int attributes = device ? HOST_MAP_DEVICE : 0;
+    unsigned int level;
+    uint64_t leaf = host_map_leaf(&sim->map, va, &level);
+    bool full;
+
+    if (leaf && host_map_pa(leaf, level).v == pa.v)
+        return;
+    if (!(va.v >> 63))
+        attributes |= HOST_MAP_USER;
+    if (host_map_set(&sim->map, va, pa, LEVEL_PAGE, attributes, &full))
+        /* The recorded kernel switched or changed an address space here; its own flush, whatever
+         * it was, has been recorded apart and costs the same under every strategy. */
+        invalidate(sim, cpu, MMU_TLBI_VAAE1, va.v, PAGE_BYTES);
+    if (full)
+        sim->tables_full = true;
+}
+
+void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t pages)
+{
+    bool range = SIM_GET(&sim->config, s1, range_tlbi) != 0;
+    uint64_t va = sim_linear_va(sim, pa).v;
+
+    sim_count(sim, SIM_COUNT_flushes, 1);
+    if (pages > FLUSH_PAGES_MAX) {
+        invalidate(sim, cpu, MMU_TLBI_VMALLE1, 0, 0);
+        sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, 1, true));
+        return;
+    }
+    if (range && pages > 1) {
+        invalidate(sim, cpu, MMU_TLBI_RVAALE1, va, pages * PAGE_BYTES);
+    } else {
+        for (uint64_t i = 0; i < pages; i++)
+            invalidate(sim, cpu, MMU_TLBI_VAALE1, va + i * PAGE_BYTES, PAGE_BYTES);
+    }
+    sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, pages, range));
+}
+
+/* Splits until va is mapped by a page: each time a new table, 512 entries and a flush of the block. */
+static void split_to_page(struct sim *sim, uint8_t cpu, hyp_va_t va)
+{
+    unsigned int level;
+
+    while (host_map_leaf(&sim->map, va, &level) && level > LEVEL_PAGE) {
+        uint64_t size = hyp_level_size(PAGE_SHIFT, level);
+
+        if (!host_map_split(&sim->map, va)) {
+            sim->tables_full = true;
+            return;
+        }
+        invalidate(sim, cpu, MMU_TLBI_VAAE1, hyp_align_down(va.v, size), PAGE_BYTES);
+        sim_count(sim, SIM_COUNT_direct_map_splits, 1);
+        sim_charge(sim, SIM_CAUSE_split,
+                   SIM_COST(sim, clear_page) + 512 * SIM_COST(sim, pte_write) +
+                       sim_shootdown_cycles(sim, 1, true));
+    }
+}
+
+/* The contiguous hint goes from all sixteen entries before one of them may change. */
+static void unfold(struct sim *sim, uint8_t cpu, hyp_va_t va)
+{
+    unsigned int changed = host_map_unfold(&sim->map, va);
+
+    if (!changed)
+        return;
+    for (uint64_t i = 0; i < 16; i++)
+        invalidate(sim, cpu, MMU_TLBI_VAALE1,
+                   hyp_align_down(va.v, 16 * PAGE_BYTES) + i * PAGE_BYTES, PAGE_BYTES);
+    sim_charge(sim, SIM_CAUSE_split,
+               changed * SIM_COST(sim, pte_write) + sim_shootdown_cycles(sim, 16, false));
+}
+
+void sim_direct_map_invalid(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
+{
+    hyp_va_t va = sim_linear_va(sim, pa);
+
+    split_to_page(sim, cpu, va);
+    unfold(sim, cpu, va);
+    if (host_map_set_valid(&sim->map, va, false)) {
+        sim_count(sim, SIM_COUNT_direct_map_edits, 1);
+        sim_charge(sim, SIM_CAUSE_table_edit, SIM_COST(sim, page_attr));
+    }
+}
+
+void sim_direct_map_default(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
+{
+    (void)cpu;
+    if (host_map_set_valid(&sim->map, sim_linear_va(sim, pa), true)) {
+        sim_count(sim, SIM_COUNT_direct_map_edits, 1);
+        sim_charge(sim, SIM_CAUSE_table_edit, SIM_COST(sim, page_attr));
+    }
+}
+
+bool sim_host_extend(struct sim *sim, hyp_pa_t start, hyp_pa_t end)
+{
+    return map_linear(sim, start, end);
+}
+
+enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc)
+{
+    const struct trace_header *header = sim->header;
+    size_t low = 0, high = header->extable_count;
+
+    sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, kernel_fault));
+    sim_charge(sim, SIM_CAUSE_fixup, SIM_COST(sim, extable));
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (header->extable[middle].pc < pc)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < header->extable_count && header->extable[low].pc == pc ? SIM_FIXED : SIM_PANIC;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sim/host_map.h"
+
+#include <hyp/bits.h>
+#include <inttypes.h>
+
+enum { PAGE_SHIFT = 12, TOP = 3, CONTIG_RUN = 16 };
+
+/* DDI 0487 D8.3.1: VMSAv8-64 descriptors, 4K granule. */
+#define PTE_VALID   HYP_BIT(0)
+#define PTE_TABLE   HYP_BIT(1) /* table, or page at the last level */
+#define PTE_ATTR(n) hyp_field(HYP_MASK(4, 2), n)
+#define PTE_USER    HYP_BIT(6)
+#define PTE_RDONLY  HYP_BIT(7)
+#define PTE_SH_IS   hyp_field(HYP_MASK(9, 8), 3)
+#define PTE_AF      HYP_BIT(10)
+#define PTE_NG      HYP_BIT(11)
+#define PTE_CONT    HYP_BIT(52)
+#define PTE_PXN     HYP_BIT(53)
+#define PTE_UXN     HYP_BIT(54)
+#define PTE_ADDR    HYP_MASK(47, 12)
+
+/* MAIR indices the kernel model uses: 0 normal write-back, 1 device nGnRE (see sim/machine.c). */
+enum { ATTR_NORMAL, ATTR_DEVICE };
+
+static hyp_pa_t take_table(struct host_map *map)
+{
+    hyp_pa_t pa = map->cursor;
+
+    if (pa.v >= map->end.v)
+        return hyp_pa(0);
+    map->cursor = hyp_pa_add(pa, UINT64_C(1) << PAGE_SHIFT);
+    map->tables++;
+    return pa;
+}
+
+bool host_map_init(struct host_map *map, struct sim_ram *ram, hyp_pa_t tables, hyp_pa_t tables_end)
+{
+    *map = (struct host_map){.ram = ram, .cursor = tables, .end = tables_end};
+    map->kernel_root = take_table(map);
+    map->user_root = take_table(map);
+    return map->user_root.v != 0;
+}
+
+static hyp_pa_t slot_in(hyp_pa_t table, hyp_va_t va, unsigned int level)
+{
+    uint64_t index = va.v >> hyp_level_shift(PAGE_SHIFT, level) & 511;
+
+    return hyp_pa_add(table, index * 8);
+}
+
+/* Which half of the address space: bit 55 selects, as TTBR0 and TTBR1 do. */
+static hyp_pa_t root_of(const struct host_map *map, hyp_va_t va)
+{
+    return va.v & HYP_BIT(55) ? map->kernel_root : map->user_root;
+}
+
+static bool is_table(uint64_t pte, unsigned int level)
+{
+    return level > 0 && (pte & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE);
+}
+
+/* The slot that covers va, no deeper than `level`. */
+static hyp_pa_t find_slot(const struct host_map *map, hyp_va_t va, unsigned int *level)
+{
+    unsigned int at = TOP;
+    hyp_pa_t slot = slot_in(root_of(map, va), va, at);
+
+    while (at > *level) {
+        uint64_t pte = sim_ram_load(map->ram, slot);
+
+        if (!is_table(pte, at))
+            break;
+        at--;
+        slot = slot_in(hyp_pa(pte & PTE_ADDR), va, at);
+    }
+    *level = at;
+    return slot;
+}
+
+static uint64_t encode(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned int attributes)
+{
+    uint64_t pte = (pa.v & PTE_ADDR) | PTE_VALID | PTE_AF | PTE_PXN | PTE_UXN;
+
+    if (level == 0)
+        pte |= PTE_TABLE;
+    pte |= attributes & HOST_MAP_DEVICE ? PTE_ATTR(ATTR_DEVICE) : PTE_ATTR(ATTR_NORMAL) | PTE_SH_IS;
+    if (attributes & HOST_MAP_USER)
+        pte |= PTE_USER;
+    if (!(va.v & HYP_BIT(55)))
+        pte |= PTE_NG;
+    if (attributes & HOST_MAP_CONTIG)
+        pte |= PTE_CONT;
+    return pte;
+}
+
+bool host_map_set(struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int level,
+                  unsigned int attributes, bool *full)
+{
+    unsigned int at = level;
+    hyp_pa_t slot = find_slot(map, va, &at);
+
+    *full = false;
+    while (at > level) {
+        hyp_pa_t table = take_table(map);
+
+        if (!table.v) {
+            *full = true;
+            return false;
+        }
+        sim_ram_store(map->ram, slot, table.v | PTE_VALID | PTE_TABLE);
+        at--;
+        slot = slot_in(table, va, at);
+    }
+    bool was = sim_ram_load(map->ram, slot) & PTE_VALID;
+
+    sim_ram_store(map->ram, slot, encode(va, pa, level, attributes));
+    return was;
+}
+
+uint64_t host_map_leaf(const struct host_map *map, hyp_va_t va, unsigned int *level)
+{
+    *level = 0;
+    return sim_ram_load(map->ram, find_slot(map, va, level));
+}
+
+hyp_pa_t host_map_pa(uint64_t leaf, unsigned int level)
+{
+    return hyp_pa(hyp_align_down(leaf & PTE_ADDR, hyp_level_size(PAGE_SHIFT, level)));
+}
+
+bool host_map_set_valid(struct host_map *map, hyp_va_t va, bool valid)
+{
+    unsigned int level = 0;
+    hyp_pa_t slot = find_slot(map, va, &level);
+    uint64_t pte = sim_ram_load(map->ram, slot);
+
+    if (level != 0 || !(pte & PTE_ADDR))
+        return false;
+    sim_ram_store(map->ram, slot, valid ? pte | PTE_VALID : pte & ~PTE_VALID);
+    return true;
+}
+
+bool host_map_split(struct host_map *map, hyp_va_t va)
+{
+    unsigned int level = 0;
+    hyp_pa_t slot = find_slot(map, va, &level);
+    uint64_t block = sim_ram_load(map->ram, slot);
+
+    if (level == 0 || !(block & PTE_VALID))
+        return false;
+    hyp_pa_t table = take_table(map);
+
+    if (!table.v)
+        return false;
+    uint64_t pte = level == 1 ? block | PTE_TABLE : block;
+
+    for (unsigned int i = 0; i < 512; i++)
+        sim_ram_store(map->ram, hyp_pa_add(table, i * 8),
+                      pte + i * hyp_level_size(PAGE_SHIFT, level - 1));
+    sim_ram_store(map->ram, slot, table.v | PTE_VALID | PTE_TABLE);
+    return true;
+}
+
+unsigned int host_map_unfold(struct host_map *map, hyp_va_t va)
+{
+    hyp_va_t run = hyp_va(hyp_align_down(va.v, CONTIG_RUN << PAGE_SHIFT));
+    unsigned int changed = 0;
+
+    for (unsigned int i = 0; i < CONTIG_RUN; i++) {
+        unsigned int level = 0;
+        hyp_pa_t slot = find_slot(map, hyp_va(run.v + ((uint64_t)i << PAGE_SHIFT)), &level);
+        uint64_t pte = sim_ram_load(map->ram, slot);
+
+        if (level == 0 && pte & PTE_CONT) {
+            sim_ram_store(map->ram, slot, pte & ~PTE_CONT);
+            changed++;
+        }
+    }
+    return changed;
+}
+
+/* ---- dump ---- */
+
+struct dump {
+    const struct host_map *map;
+    FILE *out;
+    uint64_t start, attributes; /* of the open range */
+    unsigned int level;
+    bool open;
+};
+
+static void print_range(struct dump *dump, uint64_t end)
+{
+    static const char *const names[] = {"PTE", "PMD", "PUD", "PGD"};
+    uint64_t a = dump->attributes;
+
+    fprintf(dump->out, "0x%016" PRIx64 "-0x%016" PRIx64 " %10" PRIu64 "K %s %s %s %s %s %s %s %s\n",
+            dump->start, end, (end - dump->start) >> 10, names[dump->level],
+            a & PTE_VALID ? "   " : "F  ", a & PTE_USER ? "USR" : "   ",
+            a & PTE_RDONLY ? "ro" : "RW", a & PTE_PXN ? "NX" : "x ", a & PTE_NG ? "NG" : "  ",
+            a & PTE_CONT ? "CON" : "   ",
+            hyp_field_get(a, HYP_MASK(4, 2)) == ATTR_DEVICE ? "DEVICE/nGnRE" : "MEM/NORMAL");
+}
+
+/* Adds one leaf to the open range, or prints it and opens another. */
+static void dump_leaf(struct dump *dump, uint64_t va, uint64_t pte, unsigned int level)
+{
+    uint64_t attributes = pte & ~PTE_ADDR;
+
+    if (dump->open && pte && dump->attributes == attributes && dump->level == level)
+        return;
+    if (dump->open)
+        print_range(dump, va);
+    dump->open = pte != 0;
+    dump->start = va;
+    dump->attributes = attributes;
+    dump->level = level;
+}
+
+static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigned int level)
+{
+    for (unsigned int i = 0; i < 512; i++) {
+        uint64_t va = base + ((uint64_t)i << hyp_level_shift(PAGE_SHIFT, level));
+        uint64_t pte = sim_ram_load(dump->map->ram, hyp_pa_add(table, i * 8));
+
+        if (is_table(pte, level))
+            dump_table(dump, hyp_pa(pte & PTE_ADDR), va, level - 1);
+        else
+            dump_leaf(dump, va, pte, level);
+    }
+}
+
+void host_map_dump(const struct host_map *map, bool user, FILE *out)
+{
+    struct dump dump = {.map = map, .out = out};
+    uint64_t base = user ? 0 : UINT64_C(0xffff) << 48;
+
+    dump_table(&dump, user ? map->user_root : map->kernel_root, base, TOP);
+    if (dump.open)
+        print_range(&dump, base + (UINT64_C(1) << 48));
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sim/out.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+bool sim_format_parse(const char *text, enum sim_format *format)
+{
+    static const char *const names[] = {"table", "tsv", "json"};
+
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]))
+            continue;
+        *format = (enum sim_format)i;
+        return true;
+    }
+    return false;
+}
+
+static const struct sim_result *baseline_of(const struct sim_result *results, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(sim_strategy_name(results[i].strategy), "none"))
+            return &results[i];
+    return NULL;
+}
+
+/* A signed number of thousandths of a percent-free ratio: integer arithmetic only. */
+static int64_t permille_over(uint64_t value, uint64_t base)
+{
+    return base ? ((int64_t)value - (int64_t)base) * 1000 / (int64_t)base : 0;
+}
+
+/* Millions with two digits, into one of a caller's buffers. */
+static const char *millions(uint64_t value, char *text, size_t size)
+{
+    uint64_t hundredths = (value + 5000) / 10000;
+
+    snprintf(text, size, "%" PRIu64 ".%02" PRIu64, hundredths / 100, hundredths % 100);
+    return text;
+}
+
+static void table_outcome(const struct sim_result *results, size_t count, FILE *out)
+{
+    const struct sim_result *base = baseline_of(results, count);
+
+    fprintf(out, "%-17s %12s %8s %10s %8s %8s %7s %9s %8s %8s\n", "strategy", "Mcycles", "vs none",
+            "cyc/donate", "strays", "survive", "PANICS", "stray p50", "p99", "tables");
+    for (size_t i = 0; i < count; i++) {
+        const struct sim_result *r = &results[i];
+        const uint64_t *n = r->stats.count;
+        uint64_t cycles = sim_stats_cycles(&r->stats);
+        char text[32], versus[24] = "", each[24] = "-";
+
+        if (base) {
+            int64_t over = permille_over(cycles, sim_stats_cycles(&base->stats));
+            uint64_t size = (uint64_t)(over < 0 ? -over : over);
+
+            snprintf(versus, sizeof(versus), "%c%" PRIu64 ".%" PRIu64 "%%", over < 0 ? '-' : '+',
+                     size / 10, size % 10);
+            if (n[SIM_COUNT_donations])
+                snprintf(each, sizeof(each), "%" PRId64,
+                         ((int64_t)cycles - (int64_t)sim_stats_cycles(&base->stats)) /
+                             (int64_t)n[SIM_COUNT_donations]);
+        }
+        fprintf(out,
+                "%-17s %12s %8s %10s %8" PRIu64 " %8" PRIu64 " %7" PRIu64 " %9" PRIu64 " %8" PRIu64
+                " %8" PRIu64 "\n",
+                sim_strategy_name(r->strategy), millions(cycles, text, sizeof(text)), versus, each,
+                n[SIM_COUNT_strays], n[SIM_COUNT_survived], n[SIM_COUNT_panics],
+                sim_histogram_percentile(r->stats.stray_latency, 50),
+                sim_histogram_percentile(r->stats.stray_latency, 99), n[SIM_COUNT_s2_tables_peak]);
+    }
+}
+
+static void table_causes(const struct sim_result *results, size_t count, FILE *out)
+{
+    fprintf(out, "\ncycles by cause, in millions\n%-17s", "strategy");
+    for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+        fprintf(out, " %10s", sim_causes[c].name);
+    fprintf(out, "\n");
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%-17s", sim_strategy_name(results[i].strategy));
+        for (size_t c = 0; c < SIM_CAUSE_COUNT; c++) {
+            char text[32];
+
+            fprintf(out, " %10s", millions(results[i].stats.cycles[c], text, sizeof(text)));
+        }
+        fprintf(out, "\n");
+    }
+}
+
+/* Calls `column` for every figure of a result, in one fixed order. */
+typedef void column_fn(void *arg, const char *group, const char *name, const char *text,
+                       uint64_t value);
+
+static void each_column(const struct sim_result *result, column_fn *column, void *arg)
+{
+    column(arg, "", "strategy", sim_strategy_name(result->strategy), 0);
+    column(arg, "", "records", NULL, result->records);
+    column(arg, "", "cycles", NULL, sim_stats_cycles(&result->stats));
+    for (size_t i = 0; i < SIM_CAUSE_COUNT; i++)
+        column(arg, "cycles.", sim_causes[i].name, NULL, result->stats.cycles[i]);
+    for (size_t i = 0; i < SIM_COUNT_COUNT; i++)
+        column(arg, "", sim_counts[i].name, NULL, result->stats.count[i]);
+    column(arg, "", "stray_p50", NULL, sim_histogram_percentile(result->stats.stray_latency, 50));
+    column(arg, "", "stray_p90", NULL, sim_histogram_percentile(result->stats.stray_latency, 90));
+    column(arg, "", "stray_p99", NULL, sim_histogram_percentile(result->stats.stray_latency, 99));
+    for (unsigned int i = 0; i < MMU_COUNTER_COUNT; i++)
+        column(arg, "mmu.", mmu_counter_text((enum mmu_counter)i)->name, NULL, result->mmu.v[i]);
+    for (size_t i = 0; i < SIM_KNOB_COUNT; i++) {
+        char text[64];
+
+        sim_config_format(&result->config, (enum sim_knob)i, text, sizeof(text));
+        column(arg, "", sim_knobs[i].key, text, 0);
+    }
+}
+
+struct tsv {
+    FILE *out;
+    bool names, started;
+};
+
+static void tsv_column(void *arg, const char *group, const char *name, const char *text,
+                       uint64_t value)
+{
+    struct tsv *tsv = arg;
+
+    if (tsv->started)
+        fputc('\t', tsv->out);
+    tsv->started = true;
+    if (tsv->names)
+        fprintf(tsv->out, "%s%s", group, name);
+    else if (text)
+        fputs(text, tsv->out);
+    else
+        fprintf(tsv->out, "%" PRIu64, value);
+}
+
+static void out_tsv(const struct sim_result *results, size_t count, FILE *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct tsv names = {out, true, false}, values = {out, false, false};
+
+        if (i == 0) {
+            each_column(&results[i], tsv_column, &names);
+            fputc('\n', out);
+        }
+        each_column(&results[i], tsv_column, &values);
+        fputc('\n', out);
+    }
+}
+
+static void json_column(void *arg, const char *group, const char *name, const char *text,
+                        uint64_t value)
+{
+    json_t *object = arg;
+    char key[96];
+
+    snprintf(key, sizeof(key), "%s%s", group, name);
+    json_object_set_new(object, key, text ? json_string(text) : json_integer((json_int_t)value));
+}
+
+static void out_json(const struct sim_result *results, size_t count, FILE *out)
+{
+    json_t *rows = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *object = json_object();
+
+        each_column(&results[i], json_column, object);
+        json_array_append_new(rows, object);
+    }
+    json_dumpf(rows, out, JSON_INDENT(2));
+    fputc('\n', out);
+    json_decref(rows);
+}
+
+void sim_out_results(const struct sim_result *results, size_t count, enum sim_format format,
+                     FILE *out)
+{
+    switch (format) {
+    case SIM_FORMAT_TABLE:
+        table_outcome(results, count, out);
+        table_causes(results, count, out);
+        break;
+    case SIM_FORMAT_TSV:
+        out_tsv(results, count, out);
+        break;
+    case SIM_FORMAT_JSON:
+        out_json(results, count, out);
+        break;
+    }
+}
+
+void sim_out_check(const struct sim_result *result, FILE *out)
+{
+    fprintf(out,
+            "recorded faults: %" PRIu64 ", predicted: %" PRIu64 ", missed: %" PRIu64
+            ", spurious: %" PRIu64 "\n",
+            result->stats.count[SIM_COUNT_recorded_faults],
+            result->stats.count[SIM_COUNT_predicted], result->missed, result->spurious);
+}
+
+static void print_stray(const struct sim_stray_report *r, FILE *out)
+{
+    static const char *const owners[] = {"the host", "the hypervisor", "guest"};
+
+    fprintf(out, "%s at record %" PRIu64 " on CPU %u\n", r->panic ? "PANIC" : "repaired",
+            r->position, r->cpu);
+    fprintf(out, "  instruction 0x%016" PRIx64 " %s\n", r->pc, r->place);
+    fprintf(out, "  FAR 0x%016" PRIx64 " ESR 0x%08" PRIx64, r->far, r->esr);
+    if (r->ipa)
+        fprintf(out, " HPFAR 0x%016" PRIx64, r->ipa >> 8);
+    fprintf(out, "\n  page 0x%" PRIx64 " was donated to %s", r->ipa >> 12,
+            owners[(r->owner & 0xff) % 3]);
+    if ((r->owner & 0xff) == TRACE_OWNER_GUEST)
+        fprintf(out, " %" PRIu32, r->owner >> 8);
+    fprintf(out, " at record %" PRIu64 "\n", r->donated);
+}
+
+void sim_out_strays(const struct sim_result *result, unsigned int limit, FILE *out)
+{
+    for (int panic = 1; panic >= 0; panic--) {
+        for (unsigned int i = 0; i < result->report_count && limit > 0; i++) {
+            if (result->report[i].panic != panic)
+                continue;
+            print_stray(&result->report[i], out);
+            limit--;
+        }
+    }
+}
+
+void sim_out_counters(const struct sim_result *result, FILE *out)
+{
+    char text[32];
+
+    fprintf(out, "%-24s %16" PRIu64 "  trace records\n", "records", result->records);
+    fprintf(out, "%-24s %16" PRIu64 "  cycles in all\n", "cycles", sim_stats_cycles(&result->stats));
+    for (size_t i = 0; i < SIM_CAUSE_COUNT; i++)
+        if (result->stats.cycles[i])
+            fprintf(out, "cycles.%-17s %16" PRIu64 "  %s\n", sim_causes[i].name,
+                    result->stats.cycles[i], sim_causes[i].help);
+    for (size_t i = 0; i < SIM_COUNT_COUNT; i++)
+        if (result->stats.count[i])
+            fprintf(out, "%-24s %16" PRIu64 "  %s\n", sim_counts[i].name, result->stats.count[i],
+                    sim_counts[i].help);
+    for (unsigned int i = 0; i < MMU_COUNTER_COUNT; i++)
+        if (result->mmu.v[i])
+            fprintf(out, "mmu.%-20s %16" PRIu64 "  %s\n",
+                    mmu_counter_text((enum mmu_counter)i)->name, result->mmu.v[i],
+                    mmu_counter_text((enum mmu_counter)i)->meaning);
+    if (result->memory_bytes)
+        fprintf(out, "%-24s %16s  MB allocated for the machine\n", "memory",
+                millions(result->memory_bytes, text, sizeof(text)));
+}

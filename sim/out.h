@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Results on paper: table, TSV, JSON, and the plot. */
+#ifndef SIM_OUT_H
+#define SIM_OUT_H
+
+#include "sim/sim.h"
+
+enum sim_format { SIM_FORMAT_TABLE, SIM_FORMAT_TSV, SIM_FORMAT_JSON };
+
+/* "table", "tsv", "json"; false for anything else. */
+bool sim_format_parse(const char *text, enum sim_format *format);
+
+/* One row a result. The first result with the baseline strategy is what others are compared with. */
+void sim_out_results(const struct sim_result *results, size_t count, enum sim_format format,
+                     FILE *out);
+/* "recorded faults: N, predicted: N, missed: N, spurious: N". */
+void sim_out_check(const struct sim_result *result, FILE *out);
+/* One paragraph for each stray that a result reports, panics first. */
+void sim_out_strays(const struct sim_result *result, unsigned int limit, FILE *out);
+/* Everything one run counted, a line each, zeroes left out. */
+void sim_out_counters(const struct sim_result *result, FILE *out);
+
+/*
+ * Cycles by cause, stacked, a bar for each strategy, panics marked. The ending of `path` chooses the
+ * form: png, svg or pdf. Needs gnuplot.
+ */
+enum sim_status sim_plot_compare(const struct sim_result *results, size_t count, const char *title,
+                                 const char *path, struct sim_error *error);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Placement: which page is donated in place of the recorded one.
+ *
+ * A placed page and the free page that it went to change places: each stands for the other from then
+ * on, so that every recorded access keeps its data and only the neighbourhood changes. The carve-out
+ * lends pages of a region of its own and takes them back on reclaim.
+ */
+#include <hyp/bits.h>
+#include <stdlib.h>
+
+#include "sim/machine.h"
+
+enum { PAGE_SHIFT = 12, HUGE_PAGES = 512, RANDOM_TRIES = 64 };
+enum policy { RECORDED, RANDOM, CLUSTERED, HUGE_FIRST };
+
+static uint64_t index_of(const struct sim *sim, hyp_pa_t pa)
+{
+    return (pa.v - sim->layout.ram_start.v) >> PAGE_SHIFT;
+}
+
+static hyp_pa_t pa_of(const struct sim *sim, uint64_t index)
+{
+    return hyp_pa_add(sim->layout.ram_start, index << PAGE_SHIFT);
+}
+
+enum sim_status sim_place_boot(struct sim *sim, struct sim_error *error)
+{
+    uint64_t pages = (sim->layout.carve_end.v - sim->layout.carve.v) >> PAGE_SHIFT;
+
+    sim->moves_pages = sim->strategy->carve_out || SIM_GET(&sim->config, place, policy) != RECORDED;
+    sim->place_random = SIM_GET(&sim->config, place, seed);
+    sim->carve_limit = sim->layout.carve;
+    sim->carve_free = calloc(pages ? pages : 1, sizeof(*sim->carve_free));
+    if (!sim->carve_free)
+        return sim_fail(error, SIM_INTERNAL, "out of memory");
+    return SIM_OK;
+}
+
+bool sim_carve_grow(struct sim *sim, uint64_t pages, bool migrate)
+{
+    hyp_pa_t start = sim->carve_limit, end = hyp_pa_add(start, pages << PAGE_SHIFT);
+
+    if (!pages || end.v > sim->layout.carve_end.v)
+        return false;
+    if (!sim_host_extend(sim, start, end))
+        return false;
+    for (uint64_t i = 0; i < pages; i++) {
+        hyp_pa_t pa = hyp_pa_add(start, i << PAGE_SHIFT);
+
+        sim_direct_map_invalid(sim, sim->cpu, pa);
+        if (migrate)
+            sim_charge(sim, SIM_CAUSE_migrate, SIM_COST(sim, migrate_page));
+        sim->carve_free[sim->carve_free_count++] =
+            (uint32_t)((end.v - sim->layout.carve.v) / 4096 - i - 1);
+    }
+    sim_flush_kernel_range(sim, sim->cpu, start, pages);
+    sim->carve_limit = end;
+    if (sim->carve_free_count > sim->stats.count[SIM_COUNT_stranded_peak])
+        sim->stats.count[SIM_COUNT_stranded_peak] = sim->carve_free_count;
+    return true;
+}
+
+static bool place_in_carve_out(struct sim *sim, struct sim_lend *lend)
+{
+    uint64_t grow = SIM_GET(&sim->config, place, carve_grow);
+
+    if (!sim->carve_free_count && !sim_carve_grow(sim, grow, true))
+        return false;
+    lend->pa = hyp_pa_add(sim->layout.carve,
+                          (uint64_t)sim->carve_free[--sim->carve_free_count] << PAGE_SHIFT);
+    lend->page->moved = (uint32_t)(index_of(sim, lend->pa) ^ index_of(sim, lend->recorded));
+    return true;
+}
+
+static bool usable(const struct sim *sim, uint64_t index)
+{
+    const struct sim_page *page = &sim->pages[index];
+
+    return page->free && page->lent == SIM_NOT_LENT && !page->moved;
+}
+
+static uint64_t next_random(struct sim *sim)
+{
+    uint64_t x = sim->place_random;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return sim->place_random = x;
+}
+
+/* The next usable page from the cursor on, once around; page_count when there is none. */
+static uint64_t next_usable(struct sim *sim)
+{
+    for (uint64_t i = 0; i < sim->page_count; i++) {
+        uint64_t index = (sim->place_cursor + i) % sim->page_count;
+
+        if (usable(sim, index)) {
+            sim->place_cursor = index + 1;
+            return index;
+        }
+    }
+    return sim->page_count;
+}
+
+/* The first run of 512 usable pages, aligned: the cursor moves there. */
+static void seek_huge(struct sim *sim)
+{
+    for (uint64_t base = 0; base + HUGE_PAGES <= sim->page_count; base += HUGE_PAGES) {
+        uint64_t n = 0;
+
+        while (n < HUGE_PAGES && usable(sim, base + n))
+            n++;
+        if (n == HUGE_PAGES) {
+            sim->place_cursor = base;
+            return;
+        }
+    }
+}
+
+static uint64_t choose(struct sim *sim, enum policy policy)
+{
+    if (policy == RANDOM) {
+        for (int i = 0; i < RANDOM_TRIES; i++) {
+            uint64_t index = next_random(sim) % sim->page_count;
+
+            if (usable(sim, index))
+                return index;
+        }
+    }
+    if (policy == HUGE_FIRST &&
+        (sim->place_cursor % HUGE_PAGES == 0 ||
+         !usable(sim, sim->place_cursor % sim->page_count)))
+        seek_huge(sim);
+    return next_usable(sim);
+}
+
+bool sim_place(struct sim *sim, struct sim_lend *lend)
+{
+    enum policy policy = (enum policy)SIM_GET(&sim->config, place, policy);
+    uint64_t from = index_of(sim, lend->recorded);
+
+    if (sim->strategy->carve_out)
+        return place_in_carve_out(sim, lend);
+    lend->pa = pa_of(sim, from ^ lend->page->moved);
+    if (policy == RECORDED || lend->page->moved)
+        return true;
+    uint64_t to = choose(sim, policy);
+
+    if (to == sim->page_count || to == from)
+        return true;
+    sim->pages[to].moved = lend->page->moved = (uint32_t)(from ^ to);
+    lend->pa = pa_of(sim, to);
+    return true;
+}
+
+void sim_unplace(struct sim *sim, struct sim_lend *lend)
+{
+    if (!sim->strategy->carve_out)
+        return;
+    sim->carve_free[sim->carve_free_count++] =
+        (uint32_t)((lend->pa.v - sim->layout.carve.v) >> PAGE_SHIFT);
+    if (sim->carve_free_count > sim->stats.count[SIM_COUNT_stranded_peak])
+        sim->stats.count[SIM_COUNT_stranded_peak] = sim->carve_free_count;
+    lend->page->moved = 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Plots, by gnuplot: the script is plots/compare.gp, which the build embeds. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/out.h"
+
+extern const char sim_plot_compare_script[]; /* made from plots/compare.gp by the build */
+
+/* Eight colours that stay apart for colour-blind readers and in print (after Okabe and Ito). */
+static const char *const colours[] = {
+    "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#cc79a7",
+    "#999999", "#f0e442", "#8c564b", "#7f3c8d", "#11a579", "#444444",
+};
+
+static const char *terminal_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    if (dot && !strcmp(dot, ".png"))
+        return "pngcairo size 1200,720 font 'sans,11'";
+    if (dot && !strcmp(dot, ".svg"))
+        return "svg size 1200,720 font 'sans,11'";
+    if (dot && !strcmp(dot, ".pdf"))
+        return "pdfcairo size 12in,7.2in font 'sans,11'";
+    return NULL;
+}
+
+static const struct sim_result *baseline_of(const struct sim_result *results, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(sim_strategy_name(results[i].strategy), "none"))
+            return &results[i];
+    return NULL;
+}
+
+/* Cycles of a cause over the baseline; what a strategy saves is not stacked. */
+static uint64_t over(const struct sim_result *result, const struct sim_result *base, size_t cause)
+{
+    uint64_t cycles = result->stats.cycles[cause];
+    uint64_t without = base ? base->stats.cycles[cause] : 0;
+
+    return cycles > without ? cycles - without : 0;
+}
+
+/* Millions with three digits: gnuplot reads decimals, the model knows integers only. */
+static void put_millions(FILE *out, uint64_t cycles)
+{
+    fprintf(out, " %" PRIu64 ".%03" PRIu64, cycles / 1000000, cycles / 1000 % 1000);
+}
+
+static void put_data(FILE *out, const struct sim_result *results, size_t count)
+{
+    const struct sim_result *base = baseline_of(results, count);
+
+    fprintf(out, "$costs << EOD\nstrategy");
+    for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+        if (c != SIM_CAUSE_access)
+            fprintf(out, " \"%s\"", sim_causes[c].label);
+    fprintf(out, "\n");
+    for (size_t i = 0; i < count; i++) {
+        if (&results[i] == base)
+            continue;
+        fprintf(out, "\"%s\"", sim_strategy_name(results[i].strategy));
+        for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+            if (c != SIM_CAUSE_access)
+                put_millions(out, over(&results[i], base, c));
+        fprintf(out, "\n");
+    }
+    fprintf(out, "EOD\n$panics << EOD\n");
+    for (size_t i = 0, column = 0; i < count; i++) {
+        uint64_t height = 0, panics = results[i].stats.count[SIM_COUNT_panics];
+
+        if (&results[i] == base)
+            continue;
+        for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+            height += c == SIM_CAUSE_access ? 0 : over(&results[i], base, c);
+        fprintf(out, "x %zu", column++);
+        put_millions(out, height);
+        if (panics)
+            fprintf(out, " \"%" PRIu64 " PANICS\"\n", panics);
+        else
+            fprintf(out, " \"survives\"\n");
+    }
+    fprintf(out, "EOD\n");
+}
+
+enum sim_status sim_plot_compare(const struct sim_result *results, size_t count, const char *title,
+                                 const char *path, struct sim_error *error)
+{
+    const char *terminal = terminal_of(path);
+
+    if (!terminal)
+        return sim_fail(error, SIM_USAGE, "%s: expected a name ending in .png, .svg or .pdf", path);
+    if (strpbrk(path, "'\n") || strpbrk(title, "\"\\\n"))
+        return sim_fail(error, SIM_USAGE, "%s: quotes and line ends cannot be plotted", path);
+    FILE *out = popen("gnuplot", "w");
+
+    if (!out)
+        return sim_fail(error, SIM_INTERNAL, "gnuplot cannot be started");
+    fprintf(out, "set terminal %s\nset output '%s'\ntitle_text = \"%s\"\ncolumns = %d\ncolours = \"",
+            terminal, path, title, (int)SIM_CAUSE_COUNT);
+    for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+        fprintf(out, "%s ", colours[c % (sizeof(colours) / sizeof(colours[0]))]);
+    fprintf(out, "\"\n");
+    put_data(out, results, count);
+    fputs(sim_plot_compare_script, out);
+    if (pclose(out) || access(path, R_OK))
+        return sim_fail(error, SIM_INTERNAL, "%s: gnuplot failed (is gnuplot installed?)", path);
+    return SIM_OK;
+}

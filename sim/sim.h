@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The simulator, as the command line, the tests and the benchmarks see it: configure a machine,
+ * choose a strategy, replay a trace, read the figures.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "mmu/counters.h"
+#include "sim/config.h"
+#include "sim/error.h"
+#include "sim/stats.h"
+#include "traces/trace.h"
+
+struct sim;
+struct sim_strategy;
+
+/* ---- strategies ---- */
+
+/* The strategy of that name; NULL when there is none. */
+const struct sim_strategy *sim_strategy_find(const char *name);
+/* The n-th strategy, for lists; NULL past the end. The first is the baseline without donations. */
+const struct sim_strategy *sim_strategy_at(size_t index);
+const char *sim_strategy_name(const struct sim_strategy *strategy);
+const char *sim_strategy_summary(const struct sim_strategy *strategy);
+/* True when the strategy does to the direct map what the recorded kernel did, so that the recorded
+ * faults must be predicted. */
+bool sim_strategy_is_recorded(const struct sim_strategy *strategy);
+
+/* ---- one run ---- */
+
+/* A machine for traces with this header. The configuration is copied and resolved. */
+enum sim_status sim_open(struct sim **sim, const struct sim_config *config,
+                         const struct sim_strategy *strategy, const struct trace_header *header,
+                         struct sim_error *error);
+void sim_close(struct sim *sim);
+
+/* Called now and then while a replay runs; position is the number of records done. */
+typedef void sim_progress_fn(void *arg, uint64_t position);
+
+/* Replays the source to its end. Allocates nothing per record. */
+enum sim_status sim_replay(struct sim *sim, struct trace_source *source, sim_progress_fn *progress,
+                           void *arg, struct sim_error *error);
+
+/* ---- results ---- */
+
+/* One access to a lent page that the machine would not have survived, or that was repaired. */
+struct sim_stray_report {
+    uint64_t position; /* record in the trace */
+    uint64_t pc, far;  /* instruction and fault address */
+    uint64_t ipa;      /* of the page; 0 for a stage-1 fault */
+    uint64_t esr;      /* as the level that takes the fault sees it */
+    uint64_t donated;  /* position of the donation */
+    uint32_t owner;    /* enum trace_owner, guest number << 8 */
+    uint8_t cpu;
+    bool panic;
+    char place[64];    /* function and offset, where the trace names it */
+};
+
+enum { SIM_REPORTS_MAX = 16 };
+
+struct sim_result {
+    const struct sim_strategy *strategy;
+    struct sim_config config;
+    struct sim_stats stats;
+    struct mmu_counters mmu;
+    uint64_t records;
+    bool compared; /* the recorded faults were compared with the predicted ones */
+    uint64_t missed, spurious;
+    unsigned int report_count;
+    struct sim_stray_report report[SIM_REPORTS_MAX]; /* the first ones: panics before repairs */
+    uint64_t memory_bytes;                           /* allocated for the machine, by jemalloc */
+};
+
+void sim_result(const struct sim *sim, struct sim_result *result);
+
+/* The page tables of the host's stage 1 and stage 2 and of the hypervisor, as ptdump prints them. */
+void sim_dump_tables(const struct sim *sim, FILE *out);
+
+/* Bytes in use by the allocator (jemalloc's own statistics); 0 when built without it. */
+uint64_t sim_memory_allocated(void);
+
+/* ---- many runs (sim/compare.c) ---- */
+
+/*
+ * Replays the trace at `path` under each strategy, `jobs` at a time; the results do not depend on
+ * `jobs`. results[i] belongs to strategies[i].
+ */
+enum sim_status sim_compare(const char *path, const struct sim_config *config,
+                            const struct sim_strategy *const *strategies, size_t count,
+                            unsigned int jobs, struct sim_result *results,
+                            sim_progress_fn *progress, void *arg, struct sim_error *error);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * carve-out: lent pages come from a region that was set apart at boot and is not in the direct map.
+ *
+ * setup:   place.carve_pages pages leave the direct map, one flush for all
+ * donate:  the next free page of the region stands for the recorded one; hypercall as stage2-only.
+ *          When none is free the region grows by place.carve_grow pages: each is migrated out of
+ *          the way and unmapped, then one flush. With place.carve_grow=0 the donation fails.
+ * reclaim: hypercall; the page returns to the region, where it is stranded until the next donation
+ * stray:   ordinary pages have no lent neighbours, so zeropad loads never reach one; an access that
+ *          does take a stage-1 fault, repaired through the exception table, else fatal
+ */
+#include "sim/strategy/strategy.h"
+
+static enum sim_status on_setup(struct sim *sim, struct sim_error *error)
+{
+    if (!sim_carve_grow(sim, SIM_GET(&sim->config, place, carve_pages), false))
+        return sim_fail(error, SIM_USAGE, "place.carve_pages: the carve-out does not fit");
+    return SIM_OK;
+}
+
+const struct sim_strategy sim_strategy_carve_out = {
+    .name = "carve-out",
+    .summary = "lent pages come from a region kept out of the direct map (CMA)",
+    .carve_out = true,
+    .edits_direct_map = true,
+    .stage2 = true,
+    .setup = on_setup,
+    .donate = sim_lend_donate,
+    .reclaim = sim_lend_reclaim,
+};

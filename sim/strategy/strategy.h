@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The strategies under test, one file each. */
+#ifndef SIM_STRATEGY_H
+#define SIM_STRATEGY_H
+
+#include "sim/machine.h"
+
+extern const struct sim_strategy sim_strategy_none;
+extern const struct sim_strategy sim_strategy_el2_bug;
+extern const struct sim_strategy sim_strategy_stage2_only;
+extern const struct sim_strategy sim_strategy_direct_map_unmap;
+extern const struct sim_strategy sim_strategy_direct_map_batch;
+extern const struct sim_strategy sim_strategy_sea_fixup;
+extern const struct sim_strategy sim_strategy_reflect;
+extern const struct sim_strategy sim_strategy_new_syndrome;
+extern const struct sim_strategy sim_strategy_sdei;
+extern const struct sim_strategy sim_strategy_carve_out;
+extern const struct sim_strategy sim_strategy_secretmem;
+
+#endif
