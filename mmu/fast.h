@@ -29,17 +29,18 @@ static inline bool mmu_hit(struct mmu_cpu *cpu, enum mmu_regime regime, unsigned
 {
     struct mmu_l1 *l1 = &cpu->l1[access == MMU_FETCH];
     unsigned int need = mmu_perm_bit(access, el);
-    uint32_t gen = cpu->ctx[regime].gen;
-    struct mmu_entry *entry = &l1->tlb.entries[l1->front[(va >> 12) % MMU_FRONT_PAGES]];
+    uint32_t gen = cpu->ctx[regime].gen, index = l1->front[(va >> 12) % MMU_FRONT_PAGES];
+    const struct mmu_entry *entry = &l1->tlb.entries[index];
 
     if (HYP_UNLIKELY(!mmu_entry_hits(entry, va, gen, need))) {
-        entry = &l1->tlb.entries[l1->blocks[(va >> 21) % MMU_FRONT_BLOCKS]];
+        index = l1->blocks[(va >> 21) % MMU_FRONT_BLOCKS];
+        entry = &l1->tlb.entries[index];
         if (!mmu_entry_hits(entry, va, gen, need))
             return false;
     }
     if (HYP_UNLIKELY(cpu->tick >= cpu->check_at))
         return false;
-    entry->stamp = ++cpu->tick;
+    l1->tlb.stamp[index] = ++cpu->tick;
     cpu->l1_hits[access]++;
     pa->v = entry->pa + (va & ~entry->mask);
     return true;

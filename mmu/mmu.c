@@ -219,7 +219,7 @@ static struct mmu_entry *look_up(struct mmu_cpu *cpu, struct mmu_tlb *tlb,
         refresh(entry, ctx);
     if (wants_marking(entry, ctx, mmu_perm_bit(request->access, request->el)))
         return NULL;
-    entry->stamp = ++cpu->tick;
+    mmu_tlb_use(tlb, entry, ++cpu->tick);
     return entry;
 }
 

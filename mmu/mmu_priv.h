@@ -44,12 +44,11 @@ enum mmu_kind {
 
 /* One cache line, so that a hit touches one. */
 struct mmu_entry {
-    uint64_t va;    /* first address: of the ipa for MMU_KIND_IPA */
-    uint64_t mask;  /* ~(size - 1) */
-    uint64_t pa;    /* of the first address; of the next table for MMU_KIND_WALK */
-    uint64_t ipa;   /* likewise */
-    uint64_t stamp; /* tick of the last use, or of the fill */
-    uint32_t gen;   /* of the register state under which `allow` was computed */
+    _Alignas(64) uint64_t va; /* first address: of the ipa for MMU_KIND_IPA */
+    uint64_t mask;            /* ~(size - 1) */
+    uint64_t pa;              /* of the first address; of the next table for MMU_KIND_WALK */
+    uint64_t ipa;             /* likewise */
+    uint32_t gen;             /* of the register state under which `allow` was computed */
     uint16_t vmid, asid;
     uint8_t allow; /* MMU_PERM_*: what needs neither fault nor update; 0: invalid */
     uint8_t kind, regime, flags;
@@ -69,6 +68,7 @@ _Static_assert(sizeof(struct mmu_entry) == 64, "an entry fills one cache line of
 struct mmu_tlb {
     struct mmu_entry *entries;
     uint64_t *keys;           /* beside each entry: address, kind and size; 0 when invalid */
+    uint64_t *stamp;          /* beside each entry: tick of its last use, or of the fill */
     uint64_t *epoch;          /* NRU, by set: uses up to this tick do not count */
     uint64_t *born;           /* FIFO: tick of the fill */
     uint32_t *hint;           /* by set: the ways below are all valid */

@@ -29,38 +29,48 @@ static uint32_t random_below(struct mmu_tlb *tlb, uint32_t limit)
     return (uint32_t)((next_random(tlb) >> 32) * limit >> 32);
 }
 
-static uint32_t oldest_use(const struct mmu_entry *entries, uint32_t ways)
+static uint64_t younger(uint64_t a, uint64_t b)
 {
-    uint32_t victim = 0;
-
-    for (uint32_t way = 1; way < ways; way++)
-        if (entries[way].stamp < entries[victim].stamp)
-            victim = way;
-    return victim;
+    return a > b ? a : b;
 }
 
-static uint32_t oldest_fill(const uint64_t *born, uint32_t ways)
+static uint64_t older(uint64_t a, uint64_t b)
 {
-    uint32_t victim = 0;
-
-    for (uint32_t way = 1; way < ways; way++)
-        if (born[way] < born[victim])
-            victim = way;
-    return victim;
+    return a < b ? a : b;
 }
 
-static uint64_t youngest(const struct mmu_entry *entries, uint32_t first, uint32_t end)
+/* Way with the smallest tick; ticks differ. Four chains without branches, because the place of the
+ * smallest one cannot be predicted and this is most of the cost of a refill. */
+static uint32_t oldest(const uint64_t *ticks, uint32_t ways)
 {
-    uint64_t stamp = 0;
+    uint64_t a = UINT64_MAX, b = a, c = a, d = a;
+    uint32_t way = 0;
+
+    for (; way + 4 <= ways; way += 4) {
+        a = older(a, ticks[way]);
+        b = older(b, ticks[way + 1]);
+        c = older(c, ticks[way + 2]);
+        d = older(d, ticks[way + 3]);
+    }
+    for (; way < ways; way++)
+        a = older(a, ticks[way]);
+    a = older(older(a, b), older(c, d));
+    for (way = 0; ticks[way] != a; way++)
+        ;
+    return way;
+}
+
+static uint64_t youngest(const uint64_t *stamp, uint32_t first, uint32_t end)
+{
+    uint64_t tick = 0;
 
     for (uint32_t way = first; way < end; way++)
-        if (entries[way].stamp > stamp)
-            stamp = entries[way].stamp;
-    return stamp;
+        tick = younger(tick, stamp[way]);
+    return tick;
 }
 
 /* The tree has the next power of two of leaves; those past the last way are never chosen. */
-static uint32_t tree_victim(const struct mmu_entry *entries, uint32_t ways)
+static uint32_t tree_victim(const uint64_t *stamp, uint32_t ways)
 {
     uint32_t first = 0, size = 1;
 
@@ -68,44 +78,44 @@ static uint32_t tree_victim(const struct mmu_entry *entries, uint32_t ways)
         size *= 2;
     for (size /= 2; size > 0; size /= 2) {
         uint32_t middle = first + size, end = middle + size < ways ? middle + size : ways;
-        if (middle < ways && youngest(entries, middle, end) < youngest(entries, first, middle))
+        if (middle < ways && youngest(stamp, middle, end) < youngest(stamp, first, middle))
             first = middle;
     }
     return first;
 }
 
-static uint32_t unreferenced(struct mmu_tlb *tlb, uint32_t set, uint64_t tick)
+static uint32_t unreferenced(struct mmu_tlb *tlb, uint32_t set, const uint64_t *stamp,
+                             uint64_t tick)
 {
-    const struct mmu_entry *entries = &tlb->entries[(size_t)set * tlb->ways];
     uint32_t candidates = 0;
 
     for (uint32_t way = 0; way < tlb->ways; way++)
-        candidates += entries[way].stamp <= tlb->epoch[set];
+        candidates += stamp[way] <= tlb->epoch[set];
     if (candidates == 0) {
         tlb->epoch[set] = tick;
         return random_below(tlb, tlb->ways);
     }
     uint32_t pick = random_below(tlb, candidates);
     for (uint32_t way = 0;; way++)
-        if (entries[way].stamp <= tlb->epoch[set] && pick-- == 0)
+        if (stamp[way] <= tlb->epoch[set] && pick-- == 0)
             return way;
 }
 
 uint32_t mmu_repl_victim(struct mmu_tlb *tlb, uint32_t set, uint64_t tick)
 {
-    const struct mmu_entry *entries = &tlb->entries[(size_t)set * tlb->ways];
+    size_t first = (size_t)set * tlb->ways;
 
     switch (tlb->repl) {
     case MMU_REPL_PLRU:
-        return tree_victim(entries, tlb->ways);
+        return tree_victim(&tlb->stamp[first], tlb->ways);
     case MMU_REPL_NRU:
-        return unreferenced(tlb, set, tick);
+        return unreferenced(tlb, set, &tlb->stamp[first], tick);
     case MMU_REPL_RANDOM:
         return random_below(tlb, tlb->ways);
     case MMU_REPL_FIFO:
-        return oldest_fill(&tlb->born[(size_t)set * tlb->ways], tlb->ways);
+        return oldest(&tlb->born[first], tlb->ways);
     case MMU_REPL_LRU:
         break;
     }
-    return oldest_use(entries, tlb->ways);
+    return oldest(&tlb->stamp[first], tlb->ways);
 }

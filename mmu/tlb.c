@@ -17,7 +17,7 @@ void *mmu_arena_take(struct mmu_arena *arena, size_t count, size_t size)
     size_t at = (arena->used + 63) & ~(size_t)63;
 
     arena->used = at + count * size;
-    return arena->base ? arena->base + at : NULL;
+    return arena->base && count ? arena->base + at : NULL;
 }
 
 bool mmu_tlb_init(struct mmu_tlb *tlb, struct mmu_arena *arena, const struct mmu_tlb_config *config,
@@ -35,6 +35,7 @@ bool mmu_tlb_init(struct mmu_tlb *tlb, struct mmu_arena *arena, const struct mmu
     struct mmu_tlb made = {
         .entries = mmu_arena_take(arena, count ? count : 1, sizeof(struct mmu_entry)),
         .keys = mmu_arena_take(arena, count, sizeof(uint64_t)),
+        .stamp = mmu_arena_take(arena, count ? count : 1, sizeof(uint64_t)),
         .epoch = mmu_arena_take(arena, config->repl == MMU_REPL_NRU ? sets : 0, sizeof(uint64_t)),
         .born = mmu_arena_take(arena, config->repl == MMU_REPL_FIFO ? count : 0, sizeof(uint64_t)),
         .hint = mmu_arena_take(arena, sets, sizeof(uint32_t)),
@@ -230,7 +231,7 @@ struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entr
         made->pa &= ~low;
         made->ipa &= ~low;
     }
-    made->stamp = tick;
+    tlb->stamp[index] = tick;
     if (tlb->born)
         tlb->born[index] = tick;
     account(tlb, made, true);

@@ -13,6 +13,7 @@ struct mmu_arena {
     size_t used;
 };
 
+/* NULL in the first pass, and for a count of 0. */
 void *mmu_arena_take(struct mmu_arena *arena, size_t count, size_t size);
 
 /* False when the configuration is impossible. An array of 0 entries never holds anything, and has
@@ -49,6 +50,11 @@ static inline uint64_t mmu_tlb_key(enum mmu_kind kind, uint64_t addr, unsigned i
 static inline uint32_t mmu_tlb_index(const struct mmu_tlb *tlb, const struct mmu_entry *entry)
 {
     return (uint32_t)(entry - tlb->entries);
+}
+
+static inline void mmu_tlb_use(struct mmu_tlb *tlb, const struct mmu_entry *entry, uint64_t tick)
+{
+    tlb->stamp[mmu_tlb_index(tlb, entry)] = tick;
 }
 
 /* Way to be replaced in a set whose ways are all valid (repl.c). `tick` is the present. */

@@ -69,9 +69,10 @@ static struct mmu_entry *find_cached(struct mmu_walk *walk, struct mmu_tlb *tlb,
     return mmu_tlb_find(tlb, kind, walk->ctx, addr);
 }
 
-static void use_cached(struct mmu_walk *walk, struct mmu_entry *entry, uint32_t cycles)
+static void use_cached(struct mmu_walk *walk, struct mmu_tlb *tlb, const struct mmu_entry *entry,
+                       uint32_t cycles)
 {
-    entry->stamp = ++walk->cpu->tick;
+    mmu_tlb_use(tlb, entry, ++walk->cpu->tick);
     walk->cycles += cycles;
 }
 
@@ -230,7 +231,7 @@ static bool stage2(struct mmu_walk *walk, uint64_t ipa, unsigned int need, bool 
     if (entry && !((entry->flags & MMU_ENTRY_DIRTY2) && (need & MMU_PERM_W))) {
         walk->used_ipa = true;
         counters->ipa_cache_hits++;
-        use_cached(walk, entry, walk->cpu->ipa_cache.hit_cycles);
+        use_cached(walk, ipa_array(walk), entry, walk->cpu->ipa_cache.hit_cycles);
         *leaf = (struct mmu_leaf){.out = entry->pa + (ipa & ~entry->mask),
                                   .shift = entry->shift,
                                   .level = entry->s2_level,
@@ -267,7 +268,7 @@ static void start_s1(struct mmu_walk *walk, const struct mmu_tree *tree, struct 
     if (entry) {
         walk->used_walk = true;
         walk->mmu->counters->walk_cache_hits++;
-        use_cached(walk, entry, walk->cpu->walk_cache.hit_cycles);
+        use_cached(walk, tlb, entry, walk->cpu->walk_cache.hit_cycles);
         *at = (struct position){.ipa = entry->ipa,
                                 .pa = entry->pa,
                                 .level = entry->s1_level - 1u,
