@@ -124,9 +124,9 @@ enum sim_status sim_config_set(struct sim_config *config, const char *assignment
 /* What the reader of a YAML file remembers between two events. */
 struct yaml_place {
     const char *path;
-    unsigned int depth;  /* mappings that are open */
-    char group[64];      /* inside the mapping of a group: its name and a dot */
-    char key[128];       /* a key whose value is due */
+    unsigned int depth; /* mappings that are open */
+    char group[64];     /* inside the mapping of a group: its name and a dot */
+    char key[128];      /* a key whose value is due */
     bool have_key;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host kernel, as far as lending pages concerns it: its direct map and other kernel mappings, the
- * changes it makes to them, the flushes they need, and what its fault handlers do.
+ * The host kernel, as far as lending pages concerns it: its direct map and other kernel mappings,
+ * the changes it makes to them, the flushes they need, and what its fault handlers do.
  *
  * Facts: spec sections "set_direct_map on arm64" and "arm64 abort path", retold in docs/MODEL.md.
  */
@@ -80,10 +80,11 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
 
     if (sim->strategy->edits_direct_map && SIM_GET(&sim->config, s1, block) != LEVEL_PAGE &&
         SIM_GET(&sim->config, s1, bbm) < 2)
-        return sim_fail(error, SIM_USAGE,
-                        "%s takes pages out of the direct map: without s1.bbm=2 a live block cannot "
-                        "be split, so s1.block must be 'page'",
-                        sim->strategy->name);
+        return sim_fail(
+            error, SIM_USAGE,
+            "%s takes pages out of the direct map: without s1.bbm=2 a live block cannot "
+            "be split, so s1.block must be 'page'",
+            sim->strategy->name);
     if (!host_map_init(&sim->map, sim->ram, sim->layout.tables, sim->layout.tables_end))
         return out_of_tables(error);
     for (size_t i = 0; i < header->ram_count; i++) {
@@ -149,7 +150,8 @@ void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t 
     sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, pages, range));
 }
 
-/* Splits until va is mapped by a page: each time a new table, 512 entries and a flush of the block. */
+/* Splits until va is mapped by a page: each time a new table, 512 entries and a flush of the block.
+ */
 static void split_to_page(struct sim *sim, uint8_t cpu, hyp_va_t va)
 {
     unsigned int level;

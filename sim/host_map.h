@@ -3,9 +3,9 @@
  * The host kernel's own stage-1 tables, in simulated memory: 4K granule, 48-bit addresses, one root
  * for kernel addresses (TTBR1) and one for user addresses (TTBR0).
  *
- * Written from the Arm manual (DDI 0487 D8.3 "Translation table descriptor formats"), apart from the
- * core's encoder and the model's decoder. Nothing here flushes a TLB or charges a cycle: it says
- * what was written and the caller accounts for it. Table pages come from a range of physical
+ * Written from the Arm manual (DDI 0487 D8.3 "Translation table descriptor formats"), apart from
+ * the core's encoder and the model's decoder. Nothing here flushes a TLB or charges a cycle: it
+ * says what was written and the caller accounts for it. Table pages come from a range of physical
  * memory that the recorded machine did not have.
  */
 #ifndef SIM_HOST_MAP_H

@@ -4,8 +4,8 @@
  * reclaim, with the guests they need.
  *
  * A guest of the recording becomes a protected VM of the core when its first page is donated. When
- * its first page is reclaimed the VM starts to die; when the last one is back it is finalised. Pages
- * for its metadata and tables come from memory that the recorded machine did not have.
+ * its first page is reclaimed the VM starts to die; when the last one is back it is finalised.
+ * Pages for its metadata and tables come from memory that the recorded machine did not have.
  */
 #include "sim/machine.h"
 

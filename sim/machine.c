@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Builds one simulated machine from configuration, strategy and trace header, and takes it apart. */
+/* Builds one simulated machine from configuration, strategy and trace header, and takes it apart.
+ */
 #include "sim/machine.h"
 
 #include <hyp/bits.h>
@@ -45,12 +46,15 @@ static struct mmu_config mmu_config(const struct sim_config *config, unsigned in
     };
     static const uint32_t line_bytes = 64;
 
-    mmu.cache[0] = (struct mmu_cache_config){(uint32_t)G(cache, l1_bytes), (uint32_t)G(cache, l1_ways),
-                                             line_bytes, (uint32_t)G(cache, l1_cycles)};
-    mmu.cache[1] = (struct mmu_cache_config){(uint32_t)G(cache, l2_bytes), (uint32_t)G(cache, l2_ways),
-                                             line_bytes, (uint32_t)G(cache, l2_cycles)};
-    mmu.cache[2] = (struct mmu_cache_config){(uint32_t)G(cache, l3_bytes), (uint32_t)G(cache, l3_ways),
-                                             line_bytes, (uint32_t)G(cache, l3_cycles)};
+    mmu.cache[0] =
+        (struct mmu_cache_config){(uint32_t)G(cache, l1_bytes), (uint32_t)G(cache, l1_ways),
+                                  line_bytes, (uint32_t)G(cache, l1_cycles)};
+    mmu.cache[1] =
+        (struct mmu_cache_config){(uint32_t)G(cache, l2_bytes), (uint32_t)G(cache, l2_ways),
+                                  line_bytes, (uint32_t)G(cache, l2_cycles)};
+    mmu.cache[2] =
+        (struct mmu_cache_config){(uint32_t)G(cache, l3_bytes), (uint32_t)G(cache, l3_ways),
+                                  line_bytes, (uint32_t)G(cache, l3_cycles)};
     if (G(check, stale) == 1)
         mmu.stale = MMU_STALE_SAMPLED;
     else if (G(check, stale) == 2)
@@ -89,9 +93,8 @@ static enum sim_status check_header(const struct trace_header *header, struct si
     }
     if (header->linear_start >= header->linear_end || header->linear_start < (UINT64_C(1) << 63) ||
         header->linear_start % PAGE_BYTES || header->linear_pa % PAGE_BYTES)
-        return sim_fail(error, SIM_BAD_INPUT,
-                        "impossible direct map 0x%" PRIx64 "-0x%" PRIx64, header->linear_start,
-                        header->linear_end);
+        return sim_fail(error, SIM_BAD_INPUT, "impossible direct map 0x%" PRIx64 "-0x%" PRIx64,
+                        header->linear_start, header->linear_end);
     return SIM_OK;
 }
 
@@ -156,7 +159,8 @@ static void lay_out(struct sim *sim, struct hyp_region *regions, struct hyp_conf
     regions_of(sim, cursor, regions);
     *hyp = hyp_config(sim, regions);
     if (!pool_pages) {
-        /* The sizing depends on RAM, which contains the pool: a little more than twice settles it. */
+        /* The sizing depends on RAM, which contains the pool: a little more than twice settles it.
+         */
         struct hyp_carve sizes;
 
         for (int i = 0; i < 3; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One simulated machine, as the files of sim/ share it: memory, hardware model, hypervisor core, host
- * kernel and the strategy under test. Nothing outside sim/ includes this.
+ * One simulated machine, as the files of sim/ share it: memory, hardware model, hypervisor core,
+ * host kernel and the strategy under test. Nothing outside sim/ includes this.
  */
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
@@ -69,8 +69,8 @@ struct sim_strategy {
     enum sim_status (*setup)(struct sim *sim, struct sim_error *error);
     /* A page changes hands; false: refused, nothing has changed. */
     bool (*donate)(struct sim *sim, const struct sim_lend *lend);
-    /* Batched donation, NULL for the others: donate prepares each page of a batch, flush serves them
-     * all, finish completes each. */
+    /* Batched donation, NULL for the others: donate prepares each page of a batch, flush serves
+     * them all, finish completes each. */
     void (*flush)(struct sim *sim, const struct sim_lend *batch, size_t count);
     bool (*finish)(struct sim *sim, const struct sim_lend *lend);
     void (*reclaim)(struct sim *sim, const struct sim_lend *lend);
@@ -108,12 +108,13 @@ struct sim {
     uint64_t page_count;
     bool moves_pages; /* placement is not as recorded */
     uint64_t place_random;
-    uint64_t place_cursor;     /* clustered, huge-first: next candidate */
-    hyp_pa_t carve_limit;      /* carve-out pages below are set apart */
-    uint32_t *carve_free;      /* stack of free carve-out pages, relative to layout.carve */
+    uint64_t place_cursor; /* clustered, huge-first: next candidate */
+    hyp_pa_t carve_limit;  /* carve-out pages below are set apart */
+    uint32_t *carve_free;  /* stack of free carve-out pages, relative to layout.carve */
     uint64_t carve_free_count;
-    hyp_pa_t meta_cursor;               /* metadata pages not used yet */
-    struct hyp_host_memcache meta_free; /* and those that came back, linked as the host links them */
+    hyp_pa_t meta_cursor; /* metadata pages not used yet */
+    struct hyp_host_memcache
+        meta_free; /* and those that came back, linked as the host links them */
     struct hyp_vm *vms;
     struct sim_guest guests[SIM_GUESTS_MAX];
     struct sim_lend *batch; /* direct-map-batch: donations that wait */
@@ -126,8 +127,8 @@ struct sim {
     uint64_t position;    /* record being replayed */
     struct sim_stats stats;
     struct mmu_counters mmu_before; /* of setting the machine up */
-    uint64_t records;          /* replayed */
-    uint64_t pending_position; /* position + 1 of the last predicted fault, while unmatched */
+    uint64_t records;               /* replayed */
+    uint64_t pending_position;      /* position + 1 of the last predicted fault, while unmatched */
     uint64_t pending_far, pending_pc;
     bool stuck; /* an access faults without end */
     unsigned int report_count;
@@ -152,6 +153,36 @@ static inline hyp_va_t sim_linear_va(const struct sim *sim, hyp_pa_t pa)
 {
     return hyp_va(pa.v - sim->header->linear_pa + sim->header->linear_start);
 }
+
+static inline bool sim_in_linear(const struct sim *sim, uint64_t va)
+{
+    return va - sim->header->linear_start < sim->header->linear_end - sim->header->linear_start;
+}
+
+/* The recorded page at a physical address, or NULL outside the recorded RAM. */
+static inline struct sim_page *sim_page_at(const struct sim *sim, hyp_pa_t pa)
+{
+    uint64_t index = (pa.v - sim->layout.ram_start.v) >> 12;
+
+    return pa.v >= sim->layout.ram_start.v && index < sim->page_count ? &sim->pages[index] : NULL;
+}
+
+/* Where a recorded physical address is in this machine. */
+static inline hyp_pa_t sim_placed_pa(const struct sim *sim, hyp_pa_t pa)
+{
+    const struct sim_page *page = sim_page_at(sim, pa);
+    uint64_t offset = pa.v - sim->layout.ram_start.v;
+
+    if (!page || !page->moved)
+        return pa;
+    return hyp_pa_add(sim->layout.ram_start, offset ^ (uint64_t)page->moved << 12);
+}
+
+/* ---- sim/events.c: what the events of a trace do ---- */
+
+void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event);
+/* Completes the donations that wait for their batch. */
+void sim_flush_batch(struct sim *sim);
 
 /* ---- sim/port_hyp.c, sim/port_mmu.c ---- */
 

@@ -237,7 +237,8 @@ void sim_out_counters(const struct sim_result *result, FILE *out)
     char text[32];
 
     fprintf(out, "%-24s %16" PRIu64 "  trace records\n", "records", result->records);
-    fprintf(out, "%-24s %16" PRIu64 "  cycles in all\n", "cycles", sim_stats_cycles(&result->stats));
+    fprintf(out, "%-24s %16" PRIu64 "  cycles in all\n", "cycles",
+            sim_stats_cycles(&result->stats));
     for (size_t i = 0; i < SIM_CAUSE_COUNT; i++)
         if (result->stats.cycles[i])
             fprintf(out, "cycles.%-17s %16" PRIu64 "  %s\n", sim_causes[i].name,

@@ -10,7 +10,8 @@ enum sim_format { SIM_FORMAT_TABLE, SIM_FORMAT_TSV, SIM_FORMAT_JSON };
 /* "table", "tsv", "json"; false for anything else. */
 bool sim_format_parse(const char *text, enum sim_format *format);
 
-/* One row a result. The first result with the baseline strategy is what others are compared with. */
+/* One row a result. The first result with the baseline strategy is what others are compared with.
+ */
 void sim_out_results(const struct sim_result *results, size_t count, enum sim_format format,
                      FILE *out);
 /* "recorded faults: N, predicted: N, missed: N, spurious: N". */
@@ -21,8 +22,8 @@ void sim_out_strays(const struct sim_result *result, unsigned int limit, FILE *o
 void sim_out_counters(const struct sim_result *result, FILE *out);
 
 /*
- * Cycles by cause, stacked, a bar for each strategy, panics marked. The ending of `path` chooses the
- * form: png, svg or pdf. Needs gnuplot.
+ * Cycles by cause, stacked, a bar for each strategy, panics marked. The ending of `path` chooses
+ * the form: png, svg or pdf. Needs gnuplot.
  */
 enum sim_status sim_plot_compare(const struct sim_result *results, size_t count, const char *title,
                                  const char *path, struct sim_error *error);

@@ -2,9 +2,9 @@
 /*
  * Placement: which page is donated in place of the recorded one.
  *
- * A placed page and the free page that it went to change places: each stands for the other from then
- * on, so that every recorded access keeps its data and only the neighbourhood changes. The carve-out
- * lends pages of a region of its own and takes them back on reclaim.
+ * A placed page and the free page that it went to change places: each stands for the other from
+ * then on, so that every recorded access keeps its data and only the neighbourhood changes. The
+ * carve-out lends pages of a region of its own and takes them back on reclaim.
  */
 #include <hyp/bits.h>
 #include <stdlib.h>
@@ -130,8 +130,7 @@ static uint64_t choose(struct sim *sim, enum policy policy)
         }
     }
     if (policy == HUGE_FIRST &&
-        (sim->place_cursor % HUGE_PAGES == 0 ||
-         !usable(sim, sim->place_cursor % sim->page_count)))
+        (sim->place_cursor % HUGE_PAGES == 0 || !usable(sim, sim->place_cursor % sim->page_count)))
         seek_huge(sim);
     return next_usable(sim);
 }

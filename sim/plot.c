@@ -100,7 +100,8 @@ enum sim_status sim_plot_compare(const struct sim_result *results, size_t count,
 
     if (!out)
         return sim_fail(error, SIM_INTERNAL, "gnuplot cannot be started");
-    fprintf(out, "set terminal %s\nset output '%s'\ntitle_text = \"%s\"\ncolumns = %d\ncolours = \"",
+    fprintf(out,
+            "set terminal %s\nset output '%s'\ntitle_text = \"%s\"\ncolumns = %d\ncolours = \"",
             terminal, path, title, (int)SIM_CAUSE_COUNT);
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
         fprintf(out, "%s ", colours[c % (sizeof(colours) / sizeof(colours[0]))]);

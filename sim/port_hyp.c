@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The core's port on a simulated machine: table entries live in simulated memory, invalidations reach
- * the modelled TLBs, and each operation is charged.
+ * The core's port on a simulated machine: table entries live in simulated memory, invalidations
+ * reach the modelled TLBs, and each operation is charged.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The hardware model's port: it reads tables from simulated memory and reports stale translations. */
+/* The hardware model's port: it reads tables from simulated memory and reports stale translations.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -14,7 +14,7 @@
 #include "mmu/fast.h"
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, KPF_BUDDY = 10, FAULTS_MAX = 64 };
+enum { PAGE_SHIFT = 12, FAULTS_MAX = 64 };
 #define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
 
 /* One access, as the fault handling needs it. */
@@ -24,37 +24,12 @@ struct access {
     bool store;
 };
 
-static bool in_linear(const struct sim *sim, uint64_t va)
-{
-    return va - sim->header->linear_start < sim->header->linear_end - sim->header->linear_start;
-}
-
-/* The recorded page at a physical address, or NULL outside the recorded RAM. */
-static struct sim_page *page_at(const struct sim *sim, hyp_pa_t pa)
-{
-    uint64_t index = (pa.v - sim->layout.ram_start.v) >> PAGE_SHIFT;
-
-    return pa.v >= sim->layout.ram_start.v && index < sim->page_count ? &sim->pages[index] : NULL;
-}
-
-/* Where a recorded physical address is in this machine. */
-static hyp_pa_t placed_pa(const struct sim *sim, hyp_pa_t pa)
-{
-    const struct sim_page *page = page_at(sim, pa);
-    uint64_t offset = pa.v - sim->layout.ram_start.v;
-
-    if (!page || !page->moved)
-        return pa;
-    return hyp_pa_add(sim->layout.ram_start, offset ^ (uint64_t)page->moved << PAGE_SHIFT);
-}
-
 static uint64_t placed_va(const struct sim *sim, uint64_t va)
 {
-    if (!in_linear(sim, va))
-        return va;
-    return sim_linear_va(
-               sim, placed_pa(sim, hyp_pa(va - sim->header->linear_start + sim->header->linear_pa)))
-        .v;
+    const struct trace_header *header = sim->header;
+    hyp_pa_t pa = hyp_pa(va - header->linear_start + header->linear_pa);
+
+    return sim_in_linear(sim, va) ? sim_linear_va(sim, sim_placed_pa(sim, pa)).v : va;
 }
 
 /* ---- strays ---- */
@@ -117,9 +92,9 @@ static void report(struct sim *sim, const struct sim_stray *stray, const struct 
 /* The recorded page that a page of this machine stands for. */
 static struct sim_page *recorded_page(const struct sim *sim, hyp_pa_t pa)
 {
-    struct sim_page *page = page_at(sim, pa);
+    struct sim_page *page = sim_page_at(sim, pa);
 
-    return page && page->moved ? page_at(sim, placed_pa(sim, pa)) : page;
+    return page && page->moved ? sim_page_at(sim, sim_placed_pa(sim, pa)) : page;
 }
 
 /* An access met a lent page: the strategy decides. */
@@ -186,7 +161,7 @@ static enum sim_outcome stage1_fault(struct sim *sim, const struct access *acces
     hyp_pa_t pa = hyp_pa(request->va - sim->header->linear_start + sim->header->linear_pa);
     bool carve = pa.v - sim->layout.carve.v < sim->layout.carve_end.v - sim->layout.carve.v;
 
-    if (in_linear(sim, request->va) || carve)
+    if (sim_in_linear(sim, request->va) || carve)
         return meet_stray(sim, access, request, result, sim_stats_cycles(&sim->stats));
     sim_count(sim, SIM_COUNT_unrecorded, 1);
     return SIM_FIXED;
@@ -235,187 +210,11 @@ static void access_across(struct sim *sim, struct access *access, bool zeropad, 
     if (sim->moves_pages && !zeropad)
         next = placed_va(sim, hyp_align_down(recorded, PAGE_BYTES) + PAGE_BYTES);
     access->va = next;
-    if (!in_linear(sim, next) && !host_map_leaf(&sim->map, hyp_va(next), &level)) {
+    if (!sim_in_linear(sim, next) && !host_map_leaf(&sim->map, hyp_va(next), &level)) {
         sim_count(sim, SIM_COUNT_unrecorded, 1);
         return;
     }
     access_slowly(sim, access);
-}
-
-/* ---- donations ---- */
-
-static bool complete(struct sim *sim, const struct sim_lend *lend, bool done)
-{
-    lend->page->lent = done ? SIM_LENT : SIM_NOT_LENT;
-    sim_count(sim, done ? SIM_COUNT_donations : SIM_COUNT_donations_failed, 1);
-    return done;
-}
-
-static void flush_batch(struct sim *sim)
-{
-    const struct sim_strategy *strategy = sim->strategy;
-
-    if (!sim->batch_count)
-        return;
-    for (size_t i = 0; i < sim->batch_count; i++)
-        strategy->donate(sim, &sim->batch[i]);
-    strategy->flush(sim, sim->batch, sim->batch_count);
-    for (size_t i = 0; i < sim->batch_count; i++)
-        complete(sim, &sim->batch[i], strategy->finish(sim, &sim->batch[i]));
-    sim->batch_count = 0;
-}
-
-static void donate_page(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint32_t owner)
-{
-    struct sim_lend lend = {.recorded = pa, .pa = pa, .page = page_at(sim, pa), .cpu = cpu};
-
-    if (!lend.page || lend.page->lent != SIM_NOT_LENT)
-        return;
-    lend.page->owner = owner;
-    lend.page->donated = sim->position;
-    if (!sim_place(sim, &lend)) {
-        complete(sim, &lend, false);
-        return;
-    }
-    if (!sim->strategy->flush) {
-        if (!complete(sim, &lend, sim->strategy->donate(sim, &lend)))
-            sim_unplace(sim, &lend);
-        return;
-    }
-    lend.page->lent = SIM_LENT_WAITS;
-    sim->batch[sim->batch_count++] = lend;
-    if (sim->batch_count == SIM_GET(&sim->config, donate, batch))
-        flush_batch(sim);
-}
-
-static void reclaim_page(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
-{
-    struct sim_lend lend = {.recorded = pa, .page = page_at(sim, pa), .cpu = cpu};
-
-    if (!lend.page)
-        return;
-    if (lend.page->lent == SIM_LENT_WAITS)
-        flush_batch(sim);
-    if (lend.page->lent != SIM_LENT)
-        return;
-    lend.pa = placed_pa(sim, pa);
-    sim->strategy->reclaim(sim, &lend);
-    lend.page->lent = SIM_NOT_LENT;
-    sim_count(sim, SIM_COUNT_reclaims, 1);
-    sim_unplace(sim, &lend);
-}
-
-/* ---- events ---- */
-
-/* The recorded kernel repaired (or did not survive) a fault: did the replay predict it, here? */
-static void compare_fault(struct sim *sim, const struct trace_rec *rec,
-                          const struct trace_event *event)
-{
-    if (!in_linear(sim, rec->addr) || event->c == TRACE_OUTCOME_OTHER)
-        return;
-    sim_count(sim, SIM_COUNT_recorded_faults, 1);
-    if (sim->pending_position == sim->position && sim->pending_far == rec->addr &&
-        sim->pending_pc == event->a) {
-        sim_count(sim, SIM_COUNT_predicted, 1);
-        sim->pending_position = 0;
-    }
-}
-
-static void mark_free(struct sim *sim, hyp_pa_t pa, uint64_t pages, bool free)
-{
-    for (uint64_t i = 0; i < pages; i++) {
-        struct sim_page *page = page_at(sim, hyp_pa_add(pa, i << PAGE_SHIFT));
-
-        if (!page)
-            return;
-        page->free = free;
-    }
-}
-
-/* A run of pages with like flags. Only the first page of a free block has the buddy flag, the rest
- * of it has none at all. */
-static void page_flags(struct sim *sim, hyp_pa_t pa, const struct trace_event *event)
-{
-    bool head = event->b >> KPF_BUDDY & 1;
-    const struct sim_page *before = page_at(sim, hyp_pa(pa.v - PAGE_BYTES));
-
-    mark_free(sim, pa, event->a, head || (event->b == 0 && before && before->free));
-}
-
-static bool counts_as_donation(const struct sim *sim, const struct trace_event *event)
-{
-    return !sim->strategy->baseline &&
-           (SIM_GET(&sim->config, donate, kinds) == 0 || event->b & TRACE_DONATE_UNMAPPED);
-}
-
-static void share_pages(struct sim *sim, uint8_t cpu, const struct trace_rec *rec,
-                        const struct trace_event *event)
-{
-    if (!sim->strategy->stage2 || (event->owner & 0xff) != TRACE_OWNER_HYP)
-        return;
-    for (uint64_t i = 0; i < event->a; i++) {
-        hyp_pfn_t pfn = placed_pa(sim, hyp_pa(rec->addr + (i << PAGE_SHIFT))).v >> PAGE_SHIFT;
-        enum hyp_err err;
-
-        sim->cpu = cpu;
-        sim_charge(sim, SIM_CAUSE_hypercall, SIM_COST(sim, exit) + SIM_COST(sim, hypercall));
-        sim_count(sim, SIM_COUNT_hypercalls, 1);
-        sim_count(sim, SIM_COUNT_exits, 1);
-        err = rec->kind == TRACE_SHARE ? hyp_host_share_hyp(&sim->hyp, pfn)
-                                       : hyp_host_unshare_hyp(&sim->hyp, pfn);
-        (void)err; /* a page the recording shares twice stays shared */
-    }
-}
-
-static void do_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
-{
-    hyp_pa_t pa = hyp_pa(rec->addr);
-
-    switch ((enum trace_kind)rec->kind) {
-    case TRACE_PAGE:
-        if (!in_linear(sim, rec->addr))
-            sim_host_page(sim, rec->cpu, hyp_va(rec->addr), placed_pa(sim, hyp_pa(event->a)),
-                          event->b != 0);
-        break;
-    case TRACE_ALLOC:
-        mark_free(sim, pa, UINT64_C(1) << (event->a & 31), false);
-        break;
-    case TRACE_FREE:
-        mark_free(sim, pa, UINT64_C(1) << (event->a & 31), true);
-        break;
-    case TRACE_PAGE_FLAGS:
-        page_flags(sim, pa, event);
-        break;
-    case TRACE_DONATE:
-        for (uint64_t i = 0; counts_as_donation(sim, event) && i < event->a; i++)
-            donate_page(sim, rec->cpu, hyp_pa_add(pa, i << PAGE_SHIFT), event->owner);
-        break;
-    case TRACE_RECLAIM:
-        for (uint64_t i = 0; i < event->a; i++)
-            reclaim_page(sim, rec->cpu, hyp_pa_add(pa, i << PAGE_SHIFT));
-        break;
-    case TRACE_SHARE:
-    case TRACE_UNSHARE:
-        share_pages(sim, rec->cpu, rec, event);
-        break;
-    case TRACE_KFAULT:
-        compare_fault(sim, rec, event);
-        break;
-    case TRACE_MARK:
-        flush_batch(sim);
-        break;
-    case TRACE_ACCESS:
-    case TRACE_FLUSH:
-    case TRACE_TLBI:
-    case TRACE_HYPERCALL:
-    case TRACE_SWITCH:
-    case TRACE_IRQ:
-    case TRACE_VMENTER:
-    case TRACE_VMEXIT:
-    case TRACE_CLEAR:
-    case TRACE_KIND_COUNT:
-        break;
-    }
 }
 
 /* ---- the loop ---- */
@@ -435,7 +234,7 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
         if (HYP_UNLIKELY(rec->kind != TRACE_ACCESS)) {
             events++;
             sim->position = block->first + i;
-            do_event(sim, rec, &block->events[rec->site]);
+            sim_event(sim, rec, &block->events[rec->site]);
             continue;
         }
         const struct trace_site *site = &block->sites[rec->site];
@@ -447,8 +246,8 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
         bool crosses = (va & (PAGE_BYTES - 1)) + size > PAGE_BYTES;
 
         if (HYP_LIKELY(!crosses) &&
-            HYP_LIKELY(mmu_hit(cpus[rec->cpu], MMU_EL10, 1, site->store ? MMU_WRITE : MMU_READ, va,
-                               &pa)))
+            HYP_LIKELY(
+                mmu_hit(cpus[rec->cpu], MMU_EL10, 1, site->store ? MMU_WRITE : MMU_READ, va, &pa)))
             continue;
         struct access access = {.va = va, .pc = site->pc, .cpu = rec->cpu, .store = site->store};
 
@@ -490,7 +289,7 @@ enum sim_status sim_replay(struct sim *sim, struct trace_source *source, sim_pro
         if (progress)
             progress(arg, sim->records);
     }
-    flush_batch(sim);
+    sim_flush_batch(sim);
     if (more < 0)
         return sim_fail(error, SIM_BAD_INPUT, "%s", trace_error.text);
     return SIM_OK;

@@ -57,7 +57,7 @@ struct sim_stray_report {
     uint32_t owner;    /* enum trace_owner, guest number << 8 */
     uint8_t cpu;
     bool panic;
-    char place[64];    /* function and offset, where the trace names it */
+    char place[64]; /* function and offset, where the trace names it */
 };
 
 enum { SIM_REPORTS_MAX = 16 };
@@ -77,7 +77,8 @@ struct sim_result {
 
 void sim_result(const struct sim *sim, struct sim_result *result);
 
-/* The page tables of the host's stage 1 and stage 2 and of the hypervisor, as ptdump prints them. */
+/* The page tables of the host's stage 1 and stage 2 and of the hypervisor, as ptdump prints them.
+ */
 void sim_dump_tables(const struct sim *sim, FILE *out);
 
 /* Bytes in use by the allocator (jemalloc's own statistics); 0 when built without it. */

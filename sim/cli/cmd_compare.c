@@ -23,7 +23,8 @@ struct arguments {
 static const struct argp_option options[] = {
     {"strategies", 'S', "A,B,...", 0, "Strategies to compare; default all", 0},
     {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 0},
-    {"plot", 'p', "FILE", 0, "Draw cycles by cause into FILE (.png, .svg, .pdf); may be repeated", 0},
+    {"plot", 'p', "FILE", 0, "Draw cycles by cause into FILE (.png, .svg, .pdf); may be repeated",
+     0},
     {"jobs", 'j', "N", 0, "Runs at a time; default: one for each processor", 0},
     {0},
 };

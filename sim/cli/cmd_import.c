@@ -70,8 +70,9 @@ int cmd_import(int argc, char **argv)
         .options = options,
         .parser = parse,
         .args_doc = "INPUT",
-        .doc = "Turns INPUT into a trace: a recording directory (docs/RECORDING.md), an ftrace text "
-               "file, or the console of a host that crashed.",
+        .doc =
+            "Turns INPUT into a trace: a recording directory (docs/RECORDING.md), an ftrace text "
+            "file, or the console of a host that crashed.",
     };
     struct arguments args = {0};
     struct trace_import_stats stats = {0};

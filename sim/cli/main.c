@@ -27,8 +27,9 @@ static void usage(FILE *out)
     fprintf(out, "usage: faultline COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
-    fprintf(out, "\n'faultline COMMAND --help' tells the rest. Exit status: 0 done; 1 done, but a "
-                 "check failed;\n2 usage or configuration; 3 unreadable input; 4 internal error.\n");
+    fprintf(out,
+            "\n'faultline COMMAND --help' tells the rest. Exit status: 0 done; 1 done, but a "
+            "check failed;\n2 usage or configuration; 3 unreadable input; 4 internal error.\n");
 }
 
 int main(int argc, char **argv)

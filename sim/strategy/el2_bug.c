@@ -4,8 +4,8 @@
  *
  * donate:  hypercall; hyp stage-1 map or guest stage-2 map; host leaf annotated (break-before-make)
  * reclaim: hypercall; the reverse
- * stray:   exception to EL2; the page is not the host's, and the hypervisor itself stops (BUG in the
- *          host abort handler; recorded in the crash consoles). Counted, and the replay goes on.
+ * stray:   exception to EL2; the page is not the host's, and the hypervisor itself stops (BUG in
+ * the host abort handler; recorded in the crash consoles). Counted, and the replay goes on.
  */
 #include "sim/strategy/strategy.h"
 

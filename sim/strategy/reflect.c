@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * reflect: pKVM since the abort is injected. A stray access comes back as the same translation fault,
- * taken at EL1, with S1PTW set as the marker.
+ * reflect: pKVM since the abort is injected. A stray access comes back as the same translation
+ * fault, taken at EL1, with S1PTW set as the marker.
  *
  * donate, reclaim: as stage2-only
  * stray:   exception to EL2; same-level data abort injected; do_page_fault() finds no mapping fault
- *          of its own, __do_kernel_fault() repairs through the exception table. Without an entry the
- *          page is taken back by force (wiped, the guest's entry poisoned) and the access retried;
- *          a page of the hypervisor stays fatal.
+ *          of its own, __do_kernel_fault() repairs through the exception table. Without an entry
+ * the page is taken back by force (wiped, the guest's entry poisoned) and the access retried; a
+ * page of the hypervisor stays fatal.
  */
 #include "sim/strategy/strategy.h"
 
@@ -21,7 +21,8 @@ static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 
 const struct sim_strategy sim_strategy_reflect = {
     .name = "reflect",
-    .summary = "stage 2 only; the abort is injected as a marked translation fault and repaired (pKVM)",
+    .summary =
+        "stage 2 only; the abort is injected as a marked translation fault and repaired (pKVM)",
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

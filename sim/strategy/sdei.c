@@ -4,8 +4,8 @@
  * host registered.
  *
  * donate, reclaim: as reflect
- * stray:   exception to EL2; event delivered to the host's SDEI entry point; the handler searches the
- *          exception table, changes the saved pc and completes the event by a second call to EL2.
+ * stray:   exception to EL2; event delivered to the host's SDEI entry point; the handler searches
+ * the exception table, changes the saved pc and completes the event by a second call to EL2.
  *          Without an entry the page is taken back by force, as reflect does.
  */
 #include "sim/strategy/strategy.h"

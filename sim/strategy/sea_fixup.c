@@ -3,8 +3,8 @@
  * sea-fixup: as stage2-only, but do_sea() consults the exception table.
  *
  * donate, reclaim: as stage2-only
- * stray:   exception to EL2; SEA injected into EL1; handler searches the exception table and repairs
- *          the load. An instruction without an entry is fatal.
+ * stray:   exception to EL2; SEA injected into EL1; handler searches the exception table and
+ * repairs the load. An instruction without an entry is fatal.
  */
 #include "sim/strategy/strategy.h"
 

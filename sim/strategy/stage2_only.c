@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * stage2-only: a page leaves stage 2 only; a stray access comes back as a synchronous external abort.
+ * stage2-only: a page leaves stage 2 only; a stray access comes back as a synchronous external
+ * abort.
  *
  * donate:  hypercall; guest map; host leaf annotated
  * reclaim: hypercall; the reverse
- * stray:   exception to EL2; SEA injected into EL1; do_sea() does not look into the exception table,
- *          the kernel dies. Counted, and the replay goes on.
+ * stray:   exception to EL2; SEA injected into EL1; do_sea() does not look into the exception
+ * table, the kernel dies. Counted, and the replay goes on.
  */
 #include "sim/strategy/strategy.h"
 
@@ -18,7 +19,8 @@ static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 
 const struct sim_strategy sim_strategy_stage2_only = {
     .name = "stage2-only",
-    .summary = "stage 2 only; a stray access is an external abort, the host panics (Gunyah as shipped)",
+    .summary =
+        "stage 2 only; a stray access is an external abort, the host panics (Gunyah as shipped)",
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
