@@ -193,6 +193,64 @@ int trace_import_recording(const char *dir, const char *out, int level,
 int trace_import_ftrace(const char *path, const char *out, int level,
                         struct trace_import_stats *stats, struct trace_error *error);
 
+/* ---- filters (traces/filter.c) ---- */
+
+/* Zeros (and cpu -1) want everything. */
+struct trace_filter {
+    uint64_t from, to; /* positions [from, to) of the source; to 0: its end */
+    const char *phase; /* only the first phase of this name */
+    uint64_t kinds;    /* bit 1 << kind for each kind wanted; 0 all */
+    int cpu;           /* only accesses and events of this CPU; -1 all. Records that later ones
+                          depend on (page, donate, reclaim, share, mark) pass from all CPUs */
+    uint64_t sample_keep, sample_skip; /* accesses: keep so many, skip so many, and so on */
+};
+
+/*
+ * A source of the records wanted, renumbered from 0. Before the first one of a window stand the
+ * page flags, donations (as INITIAL), translations and the phase that hold there, so that what
+ * comes out replays on its own. A KFAULT goes with the access before it. Owns `from` and closes it,
+ * also when it fails (NULL with the error set).
+ */
+struct trace_source *trace_filter_open(struct trace_source *from, const struct trace_filter *want,
+                                       struct trace_error *error);
+/* Writes all records of the source. 0, or -1: then what was written before is still good. */
+int trace_copy(struct trace_source *source, struct trace_writer *writer, struct trace_error *error);
+
+/* ---- what is in a trace (traces/summary.c, traces/dump.c) ---- */
+
+struct trace_phase {
+    char *name; /* "" before the first phase */
+    uint64_t first, records;
+    uint64_t kind[TRACE_KIND_COUNT];
+    uint64_t stores, direct_map, user; /* accesses: stores; through the direct map; to user va */
+    uint64_t zeropad, crossing;        /* zeropad loads; those that leave their page */
+    uint64_t crossing_unmapped;        /* ... into a donated page that the kernel had unmapped */
+    uint64_t crossing_mapped;          /* ... into a donated page still in the direct map */
+    uint64_t touched;                  /* other direct-map accesses to donated pages */
+    uint64_t donated_start, donated_peak, donated_end; /* pages */
+};
+
+struct trace_summary {
+    uint64_t records, sites;
+    struct trace_phase total; /* of the whole trace; name NULL */
+    struct trace_phase *phase;
+    size_t phase_count;
+    uint64_t initial;      /* pages donated before the stream */
+    uint64_t refused;      /* pages donated twice or reclaimed without a donation: 0 is right */
+    uint64_t direct_pages; /* distinct pages touched through the direct map */
+    uint64_t other_pages;  /* distinct virtual pages touched outside it */
+    uint64_t faults[3];    /* KFAULT by enum trace_outcome */
+};
+
+/* Reads the source to its end. On failure (-1) the summary holds what came before it. */
+int trace_summarise(struct trace_source *source, struct trace_summary *summary,
+                    struct trace_error *error);
+void trace_summary_print(const struct trace_summary *summary, const struct trace_header *header,
+                         FILE *out);
+void trace_summary_free(struct trace_summary *summary);
+/* One line a record. 0 or -1. */
+int trace_dump(struct trace_source *source, FILE *out, struct trace_error *error);
+
 /* ---- helpers ---- */
 
 const char *trace_kind_name(enum trace_kind kind);
