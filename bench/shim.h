@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Benchmarks in C: a row is a name and functions. The shim behind this header runs the rows through
+ * Google Benchmark and prints, for each, the time of one operation, its ratio to two reference
+ * loops measured in the same process just before, and, where it is known, the same of the code that
+ * we measure ourselves against.
+ *
+ *   chase   one load of a dependent pointer chase through 512 pointers, in a random cycle
+ *   memset  zeroing one page of 4 KiB that is in the cache
+ */
+#ifndef BENCH_SHIM_H
+#define BENCH_SHIM_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Each part gets `arg`. `prepare` and `finish` are not timed and may be NULL. */
+struct shim_row {
+    const char *name;
+    void (*prepare)(void *arg);
+    uint64_t (*run)(void *arg); /* one pass; returns the operations that it did */
+    void (*finish)(void *arg);
+    void *arg;
+    double anchor_ns; /* ns of one operation by the anchor, on its machine; 0: no anchor */
+    double goal_ns;   /* absolute goal for one operation; 0: none */
+};
+
+/* The anchor's own reference loops: ratios are compared, not times. */
+#define SHIM_ANCHOR_CHASE_NS  1.09
+#define SHIM_ANCHOR_MEMSET_NS 36.0
+
+/* Copies the row; its strings and `arg` must live until shim_main() returns. */
+void shim_register(const struct shim_row *row);
+/* A figure that is not a time, for example bytes for a record; printed below the table. */
+void shim_figure(const char *name, double value, const char *unit);
+/*
+ * Runs the registered rows and prints the table under `title`. Takes Google Benchmark's options.
+ * Returns the exit status of the program: 0, or 2 for wrong options.
+ */
+int shim_main(int argc, char **argv, const char *title);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
