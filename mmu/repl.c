@@ -92,7 +92,7 @@ static uint32_t unreferenced(struct mmu_tlb *tlb, uint32_t set, const uint64_t *
     for (uint32_t way = 0; way < tlb->ways; way++)
         candidates += stamp[way] <= tlb->epoch[set];
     if (candidates == 0) {
-        tlb->epoch[set] = tick;
+        tlb->epoch[set] = tick - 1; /* the refill at hand counts already */
         return random_below(tlb, tlb->ways);
     }
     uint32_t pick = random_below(tlb, candidates);
