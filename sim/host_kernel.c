@@ -211,12 +211,12 @@ bool sim_host_extend(struct sim *sim, hyp_pa_t start, hyp_pa_t end)
     return map_linear(sim, start, end);
 }
 
-enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc)
+enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_cycles)
 {
     const struct trace_header *header = sim->header;
     size_t low = 0, high = header->extable_count;
 
-    sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, kernel_fault));
+    sim_charge(sim, SIM_CAUSE_stray, entry_cycles);
     sim_charge(sim, SIM_CAUSE_fixup, SIM_COST(sim, extable));
     while (low < high) {
         size_t middle = low + (high - low) / 2;

@@ -205,8 +205,9 @@ void sim_direct_map_default(struct sim *sim, uint8_t cpu, hyp_pa_t pa);
 void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t pages);
 /* Adds [start, end) to the direct map; false when table pages are used up. */
 bool sim_host_extend(struct sim *sim, hyp_pa_t start, hyp_pa_t end);
-/* __do_kernel_fault(): exception-table search; SIM_PANIC when the instruction has no entry. */
-enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc);
+/* A kernel fault of `entry_cycles` that searches the exception table; SIM_PANIC when the instruction
+ * has no entry. */
+enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_cycles);
 
 /* ---- sim/lend.c: pages change hands through the core ---- */
 

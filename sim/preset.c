@@ -63,6 +63,7 @@ static const struct row rows[] = {
     {KNOB(cost_hypercall), {{200, 'A'}, {200, 'A'}, {200, 'A'}, {200, 'A'}}},
     {KNOB(cost_inject), {{400, 'A'}, {400, 'A'}, {400, 'A'}, {400, 'A'}}},
     {KNOB(cost_kernel_fault), {{1600, 'D'}, {1800, 'D'}, {1600, 'D'}, {1600, 'D'}}},
+    {KNOB(cost_direct_fault), {{800, 'A'}, {900, 'A'}, {800, 'A'}, {800, 'A'}}},
     {KNOB(cost_extable), {{200, 'D'}, {200, 'D'}, {200, 'D'}, {200, 'D'}}},
     {KNOB(cost_sdei), {{1200, 'A'}, {1200, 'A'}, {1200, 'A'}, {1200, 'A'}}},
     {KNOB(cost_pte_write), {{4, 'A'}, {4, 'A'}, {4, 'A'}, {4, 'A'}}},

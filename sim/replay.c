@@ -118,7 +118,7 @@ static enum sim_outcome meet_stray(struct sim *sim, const struct access *access,
     } else {
         stray.pa = hyp_pa((request->va - sim->header->linear_start + sim->header->linear_pa) &
                           ~(PAGE_BYTES - 1));
-        outcome = sim_kernel_fault(sim, access->pc);
+        outcome = sim_kernel_fault(sim, access->pc, SIM_COST(sim, kernel_fault));
     }
     sim_count(sim, SIM_COUNT_strays, 1);
     sim_count(sim, outcome == SIM_PANIC ? SIM_COUNT_panics : SIM_COUNT_survived, 1);

@@ -5,20 +5,14 @@
  * donate, reclaim: as reflect
  * stray:   exception to EL2; data abort with the architected status injected; its handler goes
  *          straight to the exception table, and to forced reclaim without an entry. The handler
- *          needs no AT re-walk to tell the fault from its own, hence no more than the table search
- *          and half of a kernel fault are charged (assumed; sweep cost.kernel_fault).
+ *          needs no AT re-walk to tell the fault from its own (cost.direct_fault, assumed).
  */
 #include "sim/strategy/strategy.h"
 
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
-    uint64_t before = sim->stats.cycles[SIM_CAUSE_stray];
-    enum sim_outcome outcome = sim_kernel_fault(sim, stray->pc);
-    uint64_t handler = sim->stats.cycles[SIM_CAUSE_stray] - before;
-
-    sim->stats.cycles[SIM_CAUSE_stray] -= handler / 2;
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject));
-    if (outcome == SIM_FIXED)
+    if (sim_kernel_fault(sim, stray->pc, SIM_COST(sim, direct_fault)) == SIM_FIXED)
         return SIM_FIXED;
     return sim_lend_force_reclaim(sim, stray) ? SIM_RETRY : SIM_PANIC;
 }

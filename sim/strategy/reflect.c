@@ -14,7 +14,7 @@
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject));
-    if (sim_kernel_fault(sim, stray->pc) == SIM_FIXED)
+    if (sim_kernel_fault(sim, stray->pc, SIM_COST(sim, kernel_fault)) == SIM_FIXED)
         return SIM_FIXED;
     return sim_lend_force_reclaim(sim, stray) ? SIM_RETRY : SIM_PANIC;
 }

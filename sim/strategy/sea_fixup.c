@@ -11,7 +11,7 @@
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject));
-    return sim_kernel_fault(sim, stray->pc);
+    return sim_kernel_fault(sim, stray->pc, SIM_COST(sim, kernel_fault));
 }
 
 const struct sim_strategy sim_strategy_sea_fixup = {
