@@ -104,6 +104,26 @@ static hyp_prot_t s2_prot(uint64_t flags, uint64_t pte)
     return prot;
 }
 
+static enum hyp_err s2_relax(uint64_t flags, uint64_t pte, hyp_prot_t prot, uint64_t *relaxed)
+{
+    if (prot & HYP_PROT_R)
+        pte |= S2_AP_READ;
+    if (prot & HYP_PROT_W)
+        pte |= S2_AP_WRITE;
+    if (prot & HYP_PROT_X) {
+        const hyp_prot_t all = (prot | s2_prot(flags, pte)) & HYP_PROT_X;
+        const uint64_t memattr = hyp_field_get(pte, S2_MEMATTR);
+
+        if (memattr == S2_DEVICE || memattr == S2_NORMAL_NC)
+            return HYP_EINVAL;
+        if (all != HYP_PROT_X && !(flags & HYP_PGT_XNX))
+            return HYP_EINVAL;
+        pte = (pte & ~S2_XN) | hyp_field(S2_XN, s2_xn(all));
+    }
+    *relaxed = pte;
+    return HYP_OK;
+}
+
 const struct hyp_pgt_fmt hyp_fmt_arm64_s2 = {
     .stage2 = true,
     .valid_mask = HYP_BIT(0),
@@ -117,5 +137,6 @@ const struct hyp_pgt_fmt hyp_fmt_arm64_s2 = {
     .write_bit = S2_AP_WRITE,
     .rights_mask = S2_AP_READ | S2_AP_WRITE | S2_XN,
     .attrs = s2_attrs,
+    .relax = s2_relax,
     .prot = s2_prot,
 };

@@ -92,6 +92,8 @@ static enum hyp_err pgt_setup(struct hyp_pgt *pgt, const struct hyp_pgt_config *
     pgt->flags = config->flags;
     pgt->vmid = config->vmid;
     pgt->root = hyp_pa(0);
+    pgt->recent_prot = ~UINT64_C(0);
+    pgt->recent_attrs = 0;
     geometry_init(pgt, config);
     return HYP_OK;
 }
@@ -227,39 +229,14 @@ void hyp_pgt_destroy(struct hyp_pgt *pgt)
     pgt->root = hyp_pa(0);
 }
 
-enum hyp_err hyp_pgt_range(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint64_t *start,
-                           uint64_t *end)
-{
-    const uint64_t limit = UINT64_C(1) << pgt->ia_bits;
-
-    if (size == 0)
-        return HYP_EINVAL;
-    if (ia.v >= limit || size > limit - ia.v)
-        return HYP_ERANGE;
-    *start = hyp_align_down(ia.v, pgt_page_size(pgt));
-    *end = hyp_align_up(ia.v + size, pgt_page_size(pgt));
-    return HYP_OK;
-}
-
 uint64_t hyp_pgt_leaf(const struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int *level)
 {
-    const unsigned int index_bits = hyp_index_bits(pgt->page_shift);
-    const uint64_t slot_mask = ((UINT64_C(1) << index_bits) - 1) << 3;
-    unsigned int l = pgt->top_level;
-    unsigned int shift = pgt_level_shift(pgt, l) - 3; /* slot offsets are index * 8 */
-    uint64_t pte;
+    struct pgt_entry entry = {.level = pgt->top_level};
 
-    *level = l;
-    if (HYP_UNLIKELY(ia.v >> pgt->ia_bits))
-        return 0;
-    pte = pgt_load(pgt, hyp_pa(pgt->root.v + ((ia.v >> shift) & ~UINT64_C(7))));
-    while (pgt_is_table(pgt, pte, l)) {
-        l--;
-        shift -= index_bits;
-        pte = pgt_load(pgt, hyp_pa(pgt_target(pgt, pte).v + ((ia.v >> shift) & slot_mask)));
-    }
-    *level = l;
-    return pte;
+    if (HYP_LIKELY(!(ia.v >> pgt->ia_bits)))
+        entry = pgt_find(pgt, ia.v);
+    *level = entry.level;
+    return entry.pte;
 }
 
 enum hyp_pte_kind hyp_pgt_kind(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level)

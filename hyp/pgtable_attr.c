@@ -104,6 +104,12 @@ static void change_run(struct attr_op *op, const struct pgt_entry *entry)
 
 static void change_range(struct attr_op *op)
 {
+    if (op->end - op->ia == pgt_page_size(op->pgt)) {
+        const struct pgt_entry entry = pgt_find(op->pgt, op->ia);
+
+        change_one(op, entry.slot, entry.level, entry.pte);
+        return;
+    }
     while (op->ia < op->end) {
         const struct pgt_entry entry = pgt_find(op->pgt, op->ia);
 
@@ -114,7 +120,7 @@ static void change_range(struct attr_op *op)
 enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size)
 {
     struct attr_op op = {.pgt = pgt, .clear = pgt->fmt->write_bit};
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
     uint64_t start;
 
     if (err)
@@ -132,7 +138,7 @@ enum hyp_err hyp_pgt_test_clear_young(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t
                                       bool *young)
 {
     struct attr_op op = {.pgt = pgt, .clear = pgt->fmt->access_bit, .dry = !clear};
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
 
     *young = false;
     if (err)
@@ -148,32 +154,18 @@ void hyp_pgt_mkyoung(struct hyp_pgt *pgt, hyp_ia_t ia)
 {
     struct attr_op op = {.pgt = pgt, .set = pgt->fmt->access_bit};
 
-    if (!pgt->fmt->stage2 || hyp_pgt_range(pgt, ia, 1, &op.ia, &op.end))
+    if (!pgt->fmt->stage2 || pgt_range(pgt, ia, 1, &op.ia, &op.end))
         return;
     change_range(&op);
     if (op.changed > 0)
         pgt_barrier(pgt, HYP_DSB_ISHST);
 }
 
-/* Rights are encoded together, so that those of the leaf are read back, extended and written. */
-static enum hyp_err relaxed_pte(const struct hyp_pgt *pgt, uint64_t pte, hyp_prot_t prot,
-                                uint64_t *relaxed)
-{
-    const hyp_prot_t old = pgt->fmt->prot(pgt->flags, pte);
-    uint64_t attrs;
-    enum hyp_err err = pgt->fmt->attrs(pgt->flags, old | prot, &attrs);
-
-    if (err)
-        return err;
-    *relaxed = (pte & ~pgt->fmt->rights_mask) | (attrs & pgt->fmt->rights_mask);
-    return HYP_OK;
-}
-
 enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot)
 {
     struct pgt_entry entry;
     uint64_t start, end, relaxed;
-    enum hyp_err err = hyp_pgt_range(pgt, ia, 1, &start, &end);
+    enum hyp_err err = pgt_range(pgt, ia, 1, &start, &end);
 
     if (err)
         return err;
@@ -184,11 +176,11 @@ enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot)
         hyp_pgt_flush_ipa_local(pgt, start, (int)entry.level);
         return HYP_EAGAIN;
     }
-    err = relaxed_pte(pgt, entry.pte, prot, &relaxed);
+    err = pgt->fmt->relax(pgt->flags, entry.pte, prot, &relaxed);
     if (err)
         return err;
     if (relaxed != entry.pte) {
-        if (!(hyp_pgt_prot(pgt, entry.pte) & HYP_PROT_X))
+        if ((pgt->flags & HYP_PGT_NO_DIC) && !(hyp_pgt_prot(pgt, entry.pte) & HYP_PROT_X))
             hyp_pgt_sync_code(pgt, relaxed, pgt_target(pgt, relaxed).v,
                               pgt_level_size(pgt, entry.level));
         pgt_store(pgt, entry.slot, relaxed);

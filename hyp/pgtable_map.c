@@ -14,14 +14,14 @@ struct map_op {
     uint64_t pa;      /* of ia */
     uint64_t attrs;   /* of leaves; for an annotation the whole entry */
     hyp_prot_t prot;
+    unsigned int max_level; /* of a leaf */
     bool note;
     bool stage2;
 };
 
 /* Where the next run goes. */
 struct map_place {
-    hyp_pa_t slot;
-    unsigned int level;
+    struct pgt_step at;
     bool fresh; /* the table was made by this operation: all of its entries are zero */
 };
 
@@ -30,20 +30,36 @@ static uint64_t entry_at(const struct map_op *op, uint64_t pa, unsigned int leve
     return op->note ? op->attrs : pgt_leaf_pte(op->pgt, pa, op->attrs, level);
 }
 
-static bool block_fits(const struct map_op *op, uint64_t ia, uint64_t pa, unsigned int level)
+static bool forced(const struct map_op *op, uint64_t ia, unsigned int level)
 {
-    const uint64_t size = pgt_level_size(op->pgt, level);
+    const struct hyp_pgt *pgt = op->pgt;
 
-    if (level > op->pgt->max_block_level || op->note)
-        return false;
-    if (((ia | pa) & (size - 1)) != 0 || op->end - ia < size)
-        return false;
-    return !op->pgt->force_page || !op->pgt->force_page(op->pgt, (hyp_ia_t){ia}, size, op->prot);
+    return pgt->force_page &&
+           pgt->force_page(pgt, (hyp_ia_t){ia}, pgt_level_size(pgt, level), op->prot);
+}
+
+/* Level of the largest leaf for op->ia. */
+static unsigned int leaf_level(const struct map_op *op)
+{
+    const struct hyp_pgt *pgt = op->pgt;
+    const uint64_t low_bits = op->ia | op->pa, left = op->end - op->ia;
+    unsigned int level = 0;
+
+    while (level < op->max_level) {
+        const uint64_t size = pgt_level_size(pgt, level + 1);
+
+        if ((low_bits & (size - 1)) != 0 || left < size)
+            break;
+        level++;
+    }
+    while (level > 0 && forced(op, op->ia, level))
+        level--;
+    return level;
 }
 
 /* An absent table, or a block that must give way to one. The rest of a lost block faults again. */
-static enum hyp_err install_table(const struct map_op *op, const struct map_place *place,
-                                  uint64_t old, hyp_pa_t *table)
+static enum hyp_err install_table(const struct map_op *op, const struct pgt_step *at, uint64_t old,
+                                  hyp_pa_t *table)
 {
     const struct hyp_pgt *pgt = op->pgt;
     enum hyp_err err;
@@ -53,95 +69,92 @@ static enum hyp_err install_table(const struct map_op *op, const struct map_plac
     err = hyp_pgt_table_alloc(pgt, op->mc, table);
     if (err)
         return err;
-    hyp_pgt_replace(pgt, place->slot, op->ia, place->level, old, pgt_table_pte(pgt, *table), false);
+    hyp_pgt_replace(pgt, at->slot, op->ia, at->level, old, pgt_table_pte(pgt, *table), false);
     if (old == 0)
-        pgt_count_add(pgt, place->slot, 1);
+        pgt_count_add(pgt, at->slot, 1);
     if (pgt_valid(pgt, old))
-        hyp_pgt_event(pgt, HYP_EV_BLOCK_SPLIT, place->level, pgt_target(pgt, old),
-                      pgt_level_size(pgt, place->level));
+        hyp_pgt_event(pgt, HYP_EV_BLOCK_SPLIT, at->level, hyp_pgt_target(pgt, old, at->level),
+                      pgt_level_size(pgt, at->level));
     return HYP_OK;
 }
 
-/* Finds the table and level where the entry for op->ia belongs, making tables on the way. */
-static enum hyp_err descend(const struct map_op *op, struct map_place *place)
+/* Finds the place for the entry of op->ia, making tables on the way down to `level`. */
+static enum hyp_err descend(const struct map_op *op, unsigned int level, struct map_place *place)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    hyp_pa_t table = pgt->root;
+    struct pgt_step at = pgt_step_first(pgt, op->ia);
+    bool fresh = false;
 
-    place->fresh = false;
-    for (place->level = pgt->top_level;; place->level--) {
-        const unsigned int level = place->level;
-        uint64_t pte;
+    while (at.level > level) {
+        const uint64_t pte = fresh ? 0 : pgt_load(pgt, at.slot);
+        hyp_pa_t table = pgt_target(pgt, pte);
 
-        place->slot = pgt_slot(pgt, table, op->ia, level);
-        if (level == 0)
-            return HYP_OK;
-        pte = place->fresh ? 0 : pgt_load(pgt, place->slot);
-        if (block_fits(op, op->ia, op->pa, level) &&
-            (op->stage2 || !pgt_is_table(pgt, pte, level)))
-            return HYP_OK;
-        if (pgt_is_table(pgt, pte, level)) {
-            table = pgt_target(pgt, pte);
-        } else {
-            enum hyp_err err = install_table(op, place, pte, &table);
+        if (HYP_UNLIKELY(!pgt_is_table(pgt, pte, at.level))) {
+            enum hyp_err err = install_table(op, &at, pte, &table);
 
             if (err)
                 return err;
-            place->fresh = true;
+            fresh = true;
         }
+        pgt_step_down(pgt, &at, op->ia, table);
     }
+    /* Stage 1 leaves tables alone. */
+    while (!op->stage2 && !fresh && at.level > 0) {
+        const uint64_t pte = pgt_load(pgt, at.slot);
+
+        if (!pgt_is_table(pgt, pte, at.level))
+            break;
+        pgt_step_down(pgt, &at, op->ia, pgt_target(pgt, pte));
+    }
+    place->at = at;
+    place->fresh = fresh;
+    return HYP_OK;
 }
 
 /* Entries of this table, from op->ia, that are to be filled at this level. */
 static uint64_t run_length(const struct map_op *op, unsigned int level)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const uint64_t size = pgt_level_size(pgt, level);
     const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, level));
     const uint64_t max = (end - op->ia) >> pgt_level_shift(pgt, level);
     uint64_t n = 1;
 
     if (level == 0 || !pgt->force_page)
         return max;
-    while (n < max && block_fits(op, op->ia + n * size, op->pa + n * size, level))
+    while (n < max && !forced(op, op->ia + (n << pgt_level_shift(pgt, level)), level))
         n++;
     return n;
 }
 
 /* Stage 1: a valid entry may only change its software bits. */
-static enum hyp_err put_entry_s1(const struct map_op *op, hyp_pa_t slot, uint64_t old, uint64_t new)
+static enum hyp_err change_entry_s1(const struct map_op *op, const struct pgt_step *at,
+                                    uint64_t old, uint64_t new)
 {
-    if (old == new)
-        return HYP_OK;
-    if (pgt_valid(op->pgt, old) && ((old ^ new) & ~HYP_PROT_SW_MASK))
+    if ((old ^ new) & ~HYP_PROT_SW_MASK)
         return HYP_EPERM;
-    pgt_store(op->pgt, slot, new);
-    if (old == 0)
-        pgt_count_add(op->pgt, slot, 1);
+    if (old != new)
+        pgt_store(op->pgt, at->slot, new);
     return HYP_OK;
 }
 
-static enum hyp_err put_entry_s2(const struct map_op *op, hyp_pa_t slot, uint64_t ia,
-                                 unsigned int level, uint64_t old, uint64_t new)
+/* Stage 2: a valid entry is counted already, and stays counted. */
+static enum hyp_err change_entry_s2(const struct map_op *op, const struct pgt_step *at,
+                                    uint64_t old, uint64_t new)
 {
     const struct hyp_pgt *pgt = op->pgt;
     const uint64_t change = old ^ new;
 
-    if (!op->note && pgt_valid(pgt, old)) {
-        if ((change & ~pgt->fmt->rights_mask) == 0)
-            return HYP_EAGAIN;
-        if ((change & ~HYP_PROT_SW_MASK) == 0) {
-            pgt_store(pgt, slot, new);
-            return HYP_OK;
-        }
+    if (!op->note && (change & ~pgt->fmt->rights_mask) == 0)
+        return HYP_EAGAIN;
+    if (!op->note && (change & ~HYP_PROT_SW_MASK) == 0) {
+        pgt_store(pgt, at->slot, new);
+        return HYP_OK;
     }
-    hyp_pgt_replace(pgt, slot, ia, level, old, new, !op->note);
-    if (old == 0)
-        pgt_count_add(pgt, slot, 1);
-    if (pgt_is_table(pgt, old, level)) {
-        hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, level, pgt_target(pgt, new),
-                      pgt_level_size(pgt, level));
-        hyp_pgt_subtree_free(pgt, pgt_target(pgt, old), level - 1);
+    hyp_pgt_replace(pgt, at->slot, op->ia, at->level, old, new, !op->note);
+    if (pgt_is_table(pgt, old, at->level)) {
+        hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, at->level,
+                      hyp_pgt_target(pgt, new, at->level), pgt_level_size(pgt, at->level));
+        hyp_pgt_subtree_free(pgt, pgt_target(pgt, old), at->level - 1);
     }
     return HYP_OK;
 }
@@ -173,87 +186,85 @@ static void advance(struct map_op *op, uint64_t bytes)
 }
 
 /* `n` entries of one table, none of them valid so far, of which `zero` are empty. */
-static void fill_invalid(struct map_op *op, const struct map_place *place, unsigned int n,
+static void fill_invalid(struct map_op *op, const struct pgt_step *at, unsigned int n,
                          unsigned int zero)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const uint64_t size = pgt_level_size(pgt, place->level);
-    const uint64_t first = entry_at(op, op->pa, place->level);
+    const uint64_t size = pgt_level_size(pgt, at->level);
+    const uint64_t first = entry_at(op, op->pa, at->level);
 
     if (!op->note)
-        hyp_pgt_sync_new(pgt, first, op->pa, n * size);
-    if (n == 1)
-        pgt_store(pgt, place->slot, first);
-    else
-        pgt_fill(pgt, place->slot, first, op->note ? 0 : size, n);
-    pgt_count_add(pgt, place->slot, zero);
+        pgt_sync_new(pgt, first, op->pa, n * size);
+    pgt_fill(pgt, at->slot, first, op->note ? 0 : size, n);
+    pgt_count_add(pgt, at->slot, zero);
     advance(op, n * size);
 }
 
-/* `n` entries of one table that are `ptes` now. */
-static enum hyp_err put_each(struct map_op *op, const struct map_place *place, const uint64_t *ptes,
-                             unsigned int n)
+/* One entry of a table, whatever it is now. */
+static enum hyp_err put_one(struct map_op *op, const struct pgt_step *at, uint64_t old)
 {
-    const uint64_t size = pgt_level_size(op->pgt, place->level);
+    const struct hyp_pgt *pgt = op->pgt;
+    const uint64_t new = entry_at(op, op->pa, at->level);
+    enum hyp_err err;
 
-    for (unsigned int i = 0; i < n; i++) {
-        const hyp_pa_t slot = hyp_pa_add(place->slot, 8 * i);
-        const uint64_t new = entry_at(op, op->pa, place->level);
-        enum hyp_err err;
-
-        if (op->stage2)
-            err = put_entry_s2(op, slot, op->ia, place->level, ptes[i], new);
-        else
-            err = put_entry_s1(op, slot, ptes[i], new);
+    if (!pgt_valid(pgt, old)) {
+        if (!op->note)
+            pgt_sync_new(pgt, new, op->pa, pgt_level_size(pgt, at->level));
+        pgt_store(pgt, at->slot, new);
+        if (old == 0)
+            pgt_count_add(pgt, at->slot, 1);
+    } else {
+        err = op->stage2 ? change_entry_s2(op, at, old, new) : change_entry_s1(op, at, old, new);
         if (err)
             return err;
-        advance(op, size);
+    }
+    advance(op, pgt_level_size(pgt, at->level));
+    return HYP_OK;
+}
+
+/* `n` entries of one table that are `ptes` now. Stage 1 stops before one that is a table. */
+static enum hyp_err put_each(struct map_op *op, const struct pgt_step *at, const uint64_t *ptes,
+                             unsigned int n, bool *stopped)
+{
+    struct pgt_step each = *at;
+
+    for (unsigned int i = 0; i < n; i++) {
+        enum hyp_err err;
+
+        if (!op->stage2 && pgt_is_table(op->pgt, ptes[i], each.level)) {
+            *stopped = true;
+            return HYP_OK;
+        }
+        err = put_one(op, &each, ptes[i]);
+        if (err)
+            return err;
+        each.slot = hyp_pa_add(each.slot, 8);
     }
     return HYP_OK;
 }
 
-/* Stage 1 leaves tables alone: a block run ends before one. */
-static unsigned int before_table(const struct map_op *op, const uint64_t *ptes, unsigned int n,
-                                 unsigned int level)
-{
-    for (unsigned int i = 0; i < n; i++) {
-        if (pgt_is_table(op->pgt, ptes[i], level))
-            return i;
-    }
-    return n;
-}
-
-static enum hyp_err fill_run(struct map_op *op, struct map_place *place)
+/* `left` entries of one table, in pieces. */
+static enum hyp_err fill_run(struct map_op *op, const struct map_place *place, uint64_t left)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    uint64_t left = run_length(op, place->level);
+    struct pgt_step at = place->at;
+    bool stopped = false;
 
-    while (left > 0) {
+    while (left > 0 && !stopped) {
         uint64_t ptes[PGT_CHUNK];
-        unsigned int n = pgt_chunk(place->slot, left);
+        const unsigned int n = pgt_chunk(at.slot, left);
         unsigned int zero = n;
-        bool last = false;
         enum hyp_err err = HYP_OK;
 
-        if (n == 1)
-            ptes[0] = place->fresh ? 0 : pgt_load(pgt, place->slot);
-        else if (!place->fresh)
-            pgt_read(pgt, place->slot, ptes, n);
-        if (!op->stage2 && place->level > 0 && !place->fresh) {
-            const unsigned int usable = before_table(op, ptes, n, place->level);
-
-            if (usable == 0)
-                return HYP_OK;
-            last = usable < n;
-            n = usable;
-        }
+        if (!place->fresh)
+            pgt_read(pgt, at.slot, ptes, n);
         if (place->fresh || all_invalid(pgt, ptes, n, &zero))
-            fill_invalid(op, place, n, zero);
+            fill_invalid(op, &at, n, zero);
         else
-            err = put_each(op, place, ptes, n);
-        if (err || last)
+            err = put_each(op, &at, ptes, n, &stopped);
+        if (err)
             return err;
-        place->slot = hyp_pa_add(place->slot, 8 * n);
+        at.slot = hyp_pa_add(at.slot, 8 * n);
         left -= n;
     }
     return HYP_OK;
@@ -263,21 +274,48 @@ static enum hyp_err map_range(struct map_op *op)
 {
     while (op->ia < op->end) {
         struct map_place place;
-        enum hyp_err err = descend(op, &place);
+        uint64_t left;
+        enum hyp_err err = descend(op, leaf_level(op), &place);
 
-        if (!err)
-            err = fill_run(op, &place);
+        if (err)
+            return err;
+        left = run_length(op, place.at.level);
+        if (left == 1)
+            err = put_one(op, &place.at, place.fresh ? 0 : pgt_load(op->pgt, place.at.slot));
+        else
+            err = fill_run(op, &place, left);
         if (err)
             return err;
     }
     return HYP_OK;
 }
 
+/* The rights in the entry format, from the last time if they are the same. */
+static enum hyp_err encode(struct hyp_pgt *pgt, hyp_prot_t prot, uint64_t *attrs)
+{
+    enum hyp_err err;
+
+    if (HYP_LIKELY(prot == pgt->recent_prot)) {
+        *attrs = pgt->recent_attrs;
+        return HYP_OK;
+    }
+    err = pgt->fmt->attrs(pgt->flags, prot, attrs);
+    if (err)
+        return err;
+    pgt->recent_prot = prot;
+    pgt->recent_attrs = *attrs;
+    return HYP_OK;
+}
+
 enum hyp_err hyp_pgt_map(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hyp_pa_t pa,
                          hyp_prot_t prot, struct hyp_memcache *mc)
 {
-    struct map_op op = {.pgt = pgt, .mc = mc, .prot = prot, .stage2 = pgt->fmt->stage2};
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+    struct map_op op = {.pgt = pgt,
+ .mc = mc,
+ .prot = prot,
+ .max_level = pgt->max_block_level,
+ .stage2 = pgt->fmt->stage2};
+    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
 
     if (err)
         return err;
@@ -286,7 +324,7 @@ enum hyp_err hyp_pgt_map(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hyp_pa
     op.pa = hyp_align_down(pa.v, pgt_page_size(pgt));
     if (op.pa >> pgt->out_bits || (op.pa + (op.end - op.ia) - 1) >> pgt->out_bits)
         return HYP_ERANGE;
-    err = pgt->fmt->attrs(pgt->flags, prot, &op.attrs);
+    err = encode(pgt, prot, &op.attrs);
     if (err)
         return err;
 
@@ -301,7 +339,7 @@ enum hyp_err hyp_pgt_annotate(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, e
                               uint64_t payload, struct hyp_memcache *mc)
 {
     struct map_op op = {.pgt = pgt, .mc = mc, .note = true, .stage2 = true};
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
 
     if (err)
         return err;

@@ -31,6 +31,8 @@ struct hyp_pgt_fmt {
     uint64_t rights_mask; /* the bits that relax may change */
     /* Attributes of a leaf without type and address; HYP_EINVAL for rights that cannot be said. */
     enum hyp_err (*attrs)(uint64_t flags, hyp_prot_t prot, uint64_t *attrs);
+    /* `pte` with the rights of `prot` added; HYP_EINVAL when the sum cannot be said. Stage 2. */
+    enum hyp_err (*relax)(uint64_t flags, uint64_t pte, hyp_prot_t prot, uint64_t *relaxed);
     hyp_prot_t (*prot)(uint64_t flags, uint64_t pte);
 };
 
@@ -76,6 +78,33 @@ static inline hyp_pa_t pgt_slot(const struct hyp_pgt *pgt, hyp_pa_t table, uint6
                                 unsigned int level)
 {
     return hyp_pa(table.v + 8 * pgt_index(pgt, ia, level));
+}
+
+/* One step of a descent: where the entry for an address is, at a level. */
+struct pgt_step {
+    hyp_pa_t slot;
+    unsigned int level;
+    unsigned int shift; /* of the address, to a byte offset into the table */
+};
+
+static inline struct pgt_step pgt_step_first(const struct hyp_pgt *pgt, uint64_t ia)
+{
+    const unsigned int level = pgt->top_level;
+    const unsigned int shift = pgt_level_shift(pgt, level) - 3;
+
+    return (struct pgt_step){
+        .slot = {pgt->root.v + ((ia >> shift) & ~UINT64_C(7))}, .level = level, .shift = shift};
+}
+
+static inline void pgt_step_down(const struct hyp_pgt *pgt, struct pgt_step *step, uint64_t ia,
+                                 hyp_pa_t table)
+{
+    const unsigned int index_bits = hyp_index_bits(pgt->page_shift);
+    const uint64_t mask = ((UINT64_C(1) << index_bits) - 1) << 3;
+
+    step->level--;
+    step->shift -= index_bits;
+    step->slot.v = table.v + ((ia >> step->shift) & mask);
 }
 
 /* First input address after the table of `level` that covers `ia`. */
@@ -164,16 +193,14 @@ struct pgt_entry {
 
 static inline struct pgt_entry pgt_find(const struct hyp_pgt *pgt, uint64_t ia)
 {
-    struct pgt_entry entry = {.level = pgt->top_level};
+    struct pgt_step step = pgt_step_first(pgt, ia);
+    uint64_t pte = pgt_load(pgt, step.slot);
 
-    entry.slot = pgt_slot(pgt, pgt->root, ia, entry.level);
-    entry.pte = pgt_load(pgt, entry.slot);
-    while (pgt_is_table(pgt, entry.pte, entry.level)) {
-        entry.level--;
-        entry.slot = pgt_slot(pgt, pgt_target(pgt, entry.pte), ia, entry.level);
-        entry.pte = pgt_load(pgt, entry.slot);
+    while (pgt_is_table(pgt, pte, step.level)) {
+        pgt_step_down(pgt, &step, ia, pgt_target(pgt, pte));
+        pte = pgt_load(pgt, step.slot);
     }
-    return entry;
+    return (struct pgt_entry){.slot = step.slot, .pte = pte, .level = step.level};
 }
 
 /* ---- references of table pages (pgtable.c) ---- */
@@ -187,14 +214,25 @@ static inline bool pgt_counted(const struct hyp_pgt *pgt)
 /* `count` more entries of the table page around `slot` are not zero. */
 static inline void pgt_count_add(const struct hyp_pgt *pgt, hyp_pa_t slot, unsigned int count)
 {
-    if (count > 0 && pgt_counted(pgt))
-        hyp_pool_get_many(pgt->pool, slot, count);
+    struct hyp_page *page;
+
+    if (!pgt_counted(pgt))
+        return;
+    page = hyp_page_of(pgt->vmemmap, slot);
+    HYP_ASSERT(pgt->port, page->refcount > 0 && page->refcount <= UINT16_MAX - count);
+    page->refcount = (uint16_t)(page->refcount + count);
 }
 
+/* `count` entries became zero. The table's own reference stays, so this never frees it. */
 static inline void pgt_count_sub(const struct hyp_pgt *pgt, hyp_pa_t slot, unsigned int count)
 {
-    if (count > 0 && pgt_counted(pgt))
-        hyp_pool_put_many(pgt->pool, slot, count);
+    struct hyp_page *page;
+
+    if (!pgt_counted(pgt))
+        return;
+    page = hyp_page_of(pgt->vmemmap, slot);
+    HYP_ASSERT(pgt->port, page->refcount > count);
+    page->refcount = (uint16_t)(page->refcount - count);
 }
 
 /* No counted entry is left in this table. */
@@ -204,8 +242,20 @@ static inline bool pgt_table_empty(const struct hyp_pgt *pgt, hyp_pa_t table)
 }
 
 /* Rounds [ia, ia + size) out to pages and checks it against the input size. */
-HYP_MUST_USE enum hyp_err hyp_pgt_range(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
-                                        uint64_t *start, uint64_t *end);
+HYP_MUST_USE static inline enum hyp_err pgt_range(const struct hyp_pgt *pgt, hyp_ia_t ia,
+                                                  uint64_t size, uint64_t *start, uint64_t *end)
+{
+    const uint64_t limit = UINT64_C(1) << pgt->ia_bits;
+
+    if (HYP_UNLIKELY(size == 0))
+        return HYP_EINVAL;
+    if (HYP_UNLIKELY(ia.v >= limit || size > limit - ia.v))
+        return HYP_ERANGE;
+    *start = hyp_align_down(ia.v, pgt_page_size(pgt));
+    *end = hyp_align_up(ia.v + size, pgt_page_size(pgt));
+    return HYP_OK;
+}
+
 HYP_MUST_USE enum hyp_err hyp_pgt_table_alloc(const struct hyp_pgt *pgt, struct hyp_memcache *mc,
                                               hyp_pa_t *table);
 /* Frees one table page, whatever it still counts. Its entries must have been dealt with. */
@@ -231,10 +281,21 @@ void hyp_pgt_flush_range(const struct hyp_pgt *pgt, uint64_t ia, uint64_t size);
 /* Stage 1. One last-level entry (or, for a table, all walk caches of the address). */
 void hyp_pgt_flush_va(const struct hyp_pgt *pgt, uint64_t va, int level, bool table);
 /* Guest memory [pa, pa + size) becomes visible through leaf `pte`: data and instruction caches. */
-void hyp_pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+void hyp_pgt_sync_caches(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+static inline void pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
+{
+    if ((pgt->flags & (HYP_PGT_FWB | HYP_PGT_NO_DIC)) != HYP_PGT_FWB)
+        hyp_pgt_sync_caches(pgt, pte, pa, size);
+}
+
 /* The same for instructions alone, when a leaf becomes executable. */
 void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
 /* Guest memory was mapped cacheable by `pte` until now: clean it unless the CPU has FWB. */
-void hyp_pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+void hyp_pgt_clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
+static inline void pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
+{
+    if (!(pgt->flags & HYP_PGT_FWB))
+        hyp_pgt_clean_data(pgt, pte, pa, size);
+}
 
 #endif

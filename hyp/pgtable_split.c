@@ -96,7 +96,7 @@ static enum hyp_err split_range(const struct split_op *op)
 enum hyp_err hyp_pgt_split(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, struct hyp_memcache *mc)
 {
     struct split_op op = {.pgt = pgt, .mc = mc};
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
 
     if (err)
         return err;
@@ -163,7 +163,7 @@ enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int lev
     struct pgt_entry entry;
     uint64_t start, end, first, block;
     hyp_pa_t table;
-    enum hyp_err err = hyp_pgt_range(pgt, ia, 1, &start, &end);
+    enum hyp_err err = pgt_range(pgt, ia, 1, &start, &end);
 
     if (err)
         return err;

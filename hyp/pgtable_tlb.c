@@ -82,7 +82,7 @@ void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uin
         pgt->port->cache_sync(pgt->port->ctx, hyp_pa(pa), size, HYP_CACHE_INVAL_POU);
 }
 
-static void clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
+void hyp_pgt_clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
     if ((pgt->flags & HYP_PGT_FWB) || !guest_memory(pgt, pte))
         return;
@@ -90,15 +90,10 @@ static void clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uin
         pgt->port->cache_sync(pgt->port->ctx, hyp_pa(pa), size, HYP_CACHE_CLEAN_POC);
 }
 
-void hyp_pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
+void hyp_pgt_sync_caches(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    clean_data(pgt, pte, pa, size);
+    hyp_pgt_clean_data(pgt, pte, pa, size);
     hyp_pgt_sync_code(pgt, pte, pa, size);
-}
-
-void hyp_pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
-{
-    clean_data(pgt, pte, pa, size);
 }
 
 void hyp_pgt_replace(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t ia, unsigned int level,
@@ -115,6 +110,6 @@ void hyp_pgt_replace(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t ia, unsi
             hyp_pgt_flush_ipa(pgt, ia, (int)level);
     }
     if (sync)
-        hyp_pgt_sync_new(pgt, new, pgt_target(pgt, new).v, size);
+        pgt_sync_new(pgt, new, pgt_target(pgt, new).v, size);
     pgt_store(pgt, slot, new);
 }

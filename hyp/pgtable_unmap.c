@@ -11,18 +11,20 @@ struct path {
 
 static void find(const struct hyp_pgt *pgt, uint64_t ia, struct path *path)
 {
-    unsigned int level = pgt->top_level;
+    struct pgt_step step = pgt_step_first(pgt, ia);
 
-    path->table[level] = pgt->root;
-    for (;;) {
-        path->slot[level] = pgt_slot(pgt, path->table[level], ia, level);
-        path->pte = pgt_load(pgt, path->slot[level]);
-        if (!pgt_is_table(pgt, path->pte, level))
-            break;
-        level--;
-        path->table[level] = pgt_target(pgt, path->pte);
+    path->table[step.level] = pgt->root;
+    path->slot[step.level] = step.slot;
+    path->pte = pgt_load(pgt, step.slot);
+    while (pgt_is_table(pgt, path->pte, step.level)) {
+        const hyp_pa_t table = pgt_target(pgt, path->pte);
+
+        pgt_step_down(pgt, &step, ia, table);
+        path->table[step.level] = table;
+        path->slot[step.level] = step.slot;
+        path->pte = pgt_load(pgt, step.slot);
     }
-    path->level = level;
+    path->level = step.level;
 }
 
 struct unmap_op {
@@ -41,8 +43,8 @@ static void free_empty(struct unmap_op *op, const struct path *path, uint64_t la
     for (unsigned int level = path->level; level < pgt->top_level; level++) {
         const hyp_pa_t table = path->table[level], parent = path->slot[level + 1];
 
-        if (op->ia < pgt_min(op->end, pgt_table_end(pgt, last, level)) ||
-            !pgt_table_empty(pgt, table))
+        if (!pgt_table_empty(pgt, table) ||
+            op->ia < pgt_min(op->end, pgt_table_end(pgt, last, level)))
             return;
         pgt_store(pgt, parent, 0);
         if (pgt->fmt->stage2)
@@ -70,7 +72,7 @@ static void clear_entry(struct unmap_op *op, hyp_pa_t slot, uint64_t ia, unsigne
             hyp_pgt_flush_ipa(pgt, hyp_align_down(ia, size), (int)level);
     }
     pgt_count_sub(pgt, slot, 1);
-    hyp_pgt_sync_old(pgt, pte, pgt_target(pgt, pte).v, size);
+    pgt_sync_old(pgt, pte, pgt_target(pgt, pte).v, size);
 }
 
 /*
@@ -106,14 +108,14 @@ static unsigned int clear_chunk(struct unmap_op *op, hyp_pa_t slot, unsigned int
 static void clear_run(struct unmap_op *op, const struct path *path)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const unsigned int level = path->level;
-    const uint64_t size = pgt_level_size(pgt, level);
-    const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, level));
+    const unsigned int level = path->level, shift = pgt_level_shift(pgt, level);
+    const uint64_t size = UINT64_C(1) << shift;
     hyp_pa_t slot = path->slot[level];
     uint64_t left;
 
     op->ia = hyp_align_down(op->ia, size); /* whole blocks, even when partly covered */
-    left = (hyp_align_up(end, size) - op->ia) >> pgt_level_shift(pgt, level);
+    left = pgt_min(op->end, pgt_table_end(pgt, op->ia, level)) - op->ia;
+    left = (left + size - 1) >> shift;
     if (left == 1) {
         if (path->pte != 0)
             clear_entry(op, slot, op->ia, level, path->pte);
@@ -173,7 +175,7 @@ enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint
 {
     const uint64_t batch = HYP_PGT_FWB | HYP_PGT_RANGE_TLBI;
     struct unmap_op op = {.pgt = pgt, .defer = (pgt->flags & batch) == batch};
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &op.ia, &op.end);
+    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
 
     if (unmapped)
         *unmapped = 0;

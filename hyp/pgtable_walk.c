@@ -98,7 +98,7 @@ enum hyp_err hyp_pgt_walk(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
 {
     const struct walk walk = {.pgt = pgt, .visitor = visitor};
     uint64_t start, end;
-    enum hyp_err err = hyp_pgt_range(pgt, ia, size, &start, &end);
+    enum hyp_err err = pgt_range(pgt, ia, size, &start, &end);
 
     if (err)
         return err;

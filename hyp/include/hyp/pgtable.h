@@ -99,6 +99,9 @@ struct hyp_pgt {
     uint64_t out_mask, out_high_mask;
     uint8_t out_high_shift;
     uint8_t out_bits;        /* output address size: 48, or 52 */
+    /* Rights encoded last: callers mostly repeat them. */
+    hyp_prot_t recent_prot;
+    uint64_t recent_attrs;
 };
 
 /* Levels of lookup: at least 2 for stage 2, up to 5 for stage 1. */
