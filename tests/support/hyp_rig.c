@@ -33,7 +33,7 @@ void hyp_rig_init(struct hyp_rig *rig)
     rig->next_page = OWN_PAGES;
     rig->config = (struct hyp_config){
         .port = &rig->fake.port,
-        .features = {.pa_range = 2, .fwb = true, .range_tlbi = true, .xnx = true},
+        .features = {.pa_range = 2, .vmid16 = true, .fwb = true, .range_tlbi = true, .xnx = true},
         .page_shift = PAGE_SHIFT,
         .cpu_count = HRIG_CPUS,
         .regions = rig->regions,
