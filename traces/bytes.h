@@ -99,14 +99,15 @@ static inline void trace_put_s(struct trace_bytes *bytes, uint64_t value)
 
 struct trace_cursor {
     const uint8_t *at, *end;
-    bool failed; /* ended early, or a number of more than 64 bits */
+    bool failed;  /* ended early, or a number of more than 64 bits */
+    bool starved; /* a user found no memory for what it read */
 };
 
 static inline struct trace_cursor trace_cursor_of(const void *at, size_t size)
 {
     const uint8_t *from = at;
 
-    return (struct trace_cursor){from, size ? from + size : from, false};
+    return (struct trace_cursor){.at = from, .end = size ? from + size : from};
 }
 
 static inline size_t trace_left(const struct trace_cursor *cursor)

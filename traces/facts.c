@@ -29,19 +29,22 @@ static bool get_numbers(const char *from, int base, uint64_t *to, int count)
     return *from == '\0';
 }
 
-static bool add_ram(struct trace_header *header, const char *line)
+static const char no_memory[] = "more memory";
+
+/* NULL, or what was expected. */
+static const char *add_ram(struct trace_header *header, const char *line)
 {
     uint64_t number[2];
     struct trace_range *ram;
 
     if (!get_numbers(line, 16, number, 2) || number[1] < number[0] || number[1] >= PA_LIMIT)
-        return false;
+        return "first and last physical address in hexadecimal";
     ram = realloc(header->ram, (header->ram_count + 1) * sizeof(*ram));
     if (!ram)
-        return false;
+        return no_memory;
     header->ram = ram;
     ram[header->ram_count++] = (struct trace_range){number[0], number[1] + 1};
-    return true;
+    return NULL;
 }
 
 /* One line of facts.txt within `section`. NULL, or what was expected. */
@@ -53,7 +56,7 @@ static const char *facts_line(struct trace_header *header, uint64_t *page_origin
     if (line[0] == '#' || line[0] == '\0')
         return NULL;
     if (strcmp(section, "[physical memory]") == 0)
-        return add_ram(header, line) ? NULL : "first and last physical address in hexadecimal";
+        return add_ram(header, line);
     if (strcmp(section, "[kernel]") == 0 && strstr(line, "x86_64"))
         header->arch = TRACE_ARCH_X86_64;
     if (strcmp(section, "[trace buffer]") == 0 &&
@@ -93,6 +96,10 @@ static int read_facts(struct trace_header *header, uint64_t *page_origin, struct
         if (line[0] == '[')
             snprintf(section, sizeof(section), "%.63s", line);
         expected = facts_line(header, page_origin, section, line[0] == '[' ? "" : line);
+        if (expected == no_memory) {
+            status = trace_fail(error, "%s: out of memory", input->path);
+            break;
+        }
         if (expected) {
             status = trace_fail(error, "%s: line %llu: expected %s", input->path,
                                 (unsigned long long)input->line, expected);
@@ -149,16 +156,17 @@ static int read_extable(struct trace_header *header, struct trace_input *input,
 static struct trace_input *open_either(const char *dir, const char *name, struct trace_error *error)
 {
     struct trace_input *input = NULL;
-    struct trace_error ignored;
     char *path = trace_path_join(dir, name);
     char *packed = path ? calloc(strlen(path) + 4, 1) : NULL;
+    FILE *plain;
 
     if (packed) {
         memcpy(packed, path, strlen(path));
         memcpy(packed + strlen(path), ".xz", 3);
-        input = trace_input_open(path, &ignored);
-        if (!input)
-            input = trace_input_open(packed, error);
+        plain = fopen(path, "rb");
+        input = trace_input_open(plain ? path : packed, error);
+        if (plain)
+            fclose(plain);
     } else {
         trace_fail(error, "%s/%s: out of memory", dir, name);
     }

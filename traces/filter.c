@@ -248,7 +248,7 @@ struct trace_source *trace_filter_open(struct trace_source *from, const struct t
         memcpy(filter->phase, want->phase, strlen(want->phase));
         filter->want.phase = filter->phase;
     }
-    filter->state.page_shift = filter->header.page_shift;
+    filter->state = trace_state_of(&filter->header);
     if (describe(filter))
         return &filter->source;
 fail:

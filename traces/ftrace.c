@@ -300,8 +300,10 @@ int rec_read_text(struct rec_text *text, const char *path, enum rec_dialect dial
         ended = marker && synced && strcmp(marker, "zp end") == 0;
         line.ordinary = line.event == REC_ALLOC && line.vmm && line.order == 0 &&
                         ordinary != TRACE_ALLOC_OTHER && line.class == ordinary;
-        if (!add_line(text, &line, marker))
-            wrong = "memory for one more line";
+        if (!add_line(text, &line, marker)) {
+            status = trace_fail(error, "%s: out of memory", input->path);
+            break;
+        }
     }
     if (wrong)
         status = trace_fail(error, "%s: line %llu: expected %s", input->path,

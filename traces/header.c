@@ -91,8 +91,7 @@ static char *get_text(struct trace_cursor *in)
 
     if (text)
         memcpy(text, from, size);
-    else
-        in->failed = true;
+    in->starved |= from && !text;
     return text;
 }
 
@@ -106,7 +105,7 @@ static void get_ram(struct trace_cursor *in, struct trace_header *header)
     }
     header->ram = calloc(count + 1, sizeof(*header->ram));
     header->ram_count = header->ram ? count : 0;
-    in->failed |= !header->ram;
+    in->starved |= !header->ram;
     for (size_t i = 0; i < header->ram_count; i++) {
         header->ram[i].start = trace_get_u(in);
         header->ram[i].end = trace_get_u(in);
@@ -123,7 +122,7 @@ static void get_extable(struct trace_cursor *in, struct trace_header *header)
     }
     header->extable = calloc(count + 1, sizeof(*header->extable));
     header->extable_count = header->extable ? count : 0;
-    in->failed |= !header->extable;
+    in->starved |= !header->extable;
     for (size_t i = 0; i < header->extable_count; i++) {
         pc += trace_get_s(in);
         header->extable[i].pc = pc;
@@ -154,7 +153,7 @@ int native_get_header(struct trace_cursor *in, struct trace_header *header)
     header->facts = get_text(in);
     header->provenance = get_text(in);
     header->clock = get_text(in);
-    if (!in->failed && trace_left(in) == 0)
+    if (!in->failed && !in->starved && trace_left(in) == 0)
         return 0;
     trace_header_free(header);
     return -1;

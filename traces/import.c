@@ -428,6 +428,8 @@ static int put_page_flags(struct importer *importer, struct trace_error *error)
     unsigned int shift = importer->plan.header.page_shift;
     int status = input ? 0 : -1;
 
+    if (!path)
+        return trace_fail(error, "%s: out of memory", importer->dir);
     while (status == 0 && (status = trace_input_need(input, 8, error)) == 0) {
         struct trace_cursor in =
             trace_cursor_of(input->buffer + input->start, trace_input_left(input));
@@ -462,6 +464,8 @@ static int put_donated(struct importer *importer, struct trace_error *error)
     struct trace_input *input = path ? trace_input_open(path, error) : NULL;
     int status = input ? 0 : -1;
 
+    if (!path)
+        return trace_fail(error, "%s: out of memory", importer->dir);
     while (input && (status = trace_input_line(input, &line, error)) == 1) {
         unsigned long long frame, guest;
 

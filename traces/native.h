@@ -72,7 +72,7 @@ bool native_get_site(struct trace_cursor *in, struct trace_site *site, uint64_t 
 
 /* header.c: the body of the file header. */
 void native_put_header(struct trace_bytes *out, const struct trace_header *header);
-/* 0, or -1 with the header freed. */
+/* 0, or -1 with the header freed (in->starved: for want of memory). */
 int native_get_header(struct trace_cursor *in, struct trace_header *header);
 
 /* native_decode.c: one block, from sections to records. */

@@ -154,6 +154,8 @@ static int read_header(struct reader *reader, struct trace_error *error)
                  ? native_get_header(&in, &reader->header)
                  : -1;
     free(body);
+    if (status < 0 && in.starved)
+        return trace_fail(error, "%s: out of memory", reader->path);
     if (status < 0)
         return trace_fail(error, "%s: the machine facts at byte %d are broken", reader->path,
                           NATIVE_HEADER_SIZE);
@@ -162,28 +164,29 @@ static int read_header(struct reader *reader, struct trace_error *error)
 
 /* ---- blocks ---- */
 
-static bool get_sites(struct reader *reader, const uint8_t *raw, size_t size)
+/* NULL, or what is wrong. */
+static const char *get_sites(struct reader *reader, const uint8_t *raw, size_t size)
 {
     struct trace_cursor in = trace_cursor_of(raw, size);
     uint64_t pc = 0;
 
     while (trace_left(&in)) {
         if (reader->site_count == NATIVE_SITES_MAX)
-            return false;
+            return "too many access sites";
         if (reader->site_count == reader->site_room) {
             size_t room = reader->site_room ? 2 * reader->site_room : 4096;
             struct trace_site *sites = realloc(reader->sites, room * sizeof(*sites));
 
             if (!sites)
-                return false;
+                return "out of memory";
             reader->sites = sites;
             reader->site_room = room;
         }
         if (!native_get_site(&in, &reader->sites[reader->site_count], &pc))
-            return false;
+            return "broken site definitions";
         reader->site_count++;
     }
-    return true;
+    return NULL;
 }
 
 /* Verifies and unpacks the sections, which are in `packed`. NULL, or what is wrong. */
@@ -191,6 +194,7 @@ static const char *unpack(struct reader *reader, const struct native_block *bloc
 {
     struct native_decoder *decoder = &reader->decoder;
     const uint8_t *at = reader->packed.at;
+    const char *wrong;
     size_t sites = block->section[NATIVE_SITES].packed;
 
     if (trace_checksum(at, sites) != block->sites_sum ||
@@ -206,9 +210,8 @@ static const char *unpack(struct reader *reader, const struct native_block *bloc
             return "a section cannot be decompressed";
         at += block->section[i].packed;
     }
-    if (!get_sites(reader, decoder->section[NATIVE_SITES], block->section[NATIVE_SITES].raw))
-        return "broken site definitions";
-    return native_decoder_start(decoder, block, reader->site_count);
+    wrong = get_sites(reader, decoder->section[NATIVE_SITES], block->section[NATIVE_SITES].raw);
+    return wrong ? wrong : native_decoder_start(decoder, block, reader->site_count);
 }
 
 static int load_block(struct reader *reader, uint64_t begins, struct trace_error *error)
@@ -462,9 +465,10 @@ static const char *learn_sites(struct reader *reader, const struct native_entry 
     if (!raw)
         return "out of memory";
     if (trace_unpack(reader->unpacker, raw, block.section[NATIVE_SITES].raw, reader->packed.at,
-                     reader->packed.size) < 0 ||
-        !get_sites(reader, raw, block.section[NATIVE_SITES].raw))
+                     reader->packed.size) < 0)
         wrong = "broken site definitions";
+    else
+        wrong = get_sites(reader, raw, block.section[NATIVE_SITES].raw);
     free(raw);
     return wrong;
 }

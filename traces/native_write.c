@@ -280,7 +280,8 @@ static void begin_block(struct trace_writer *writer)
         writer->section[i].size = 0;
     memset(writer->addr, 0, sizeof(writer->addr));
     memset(writer->a, 0, sizeof(writer->a));
-    memset(writer->last_va, 0, writer->site_count * sizeof(*writer->last_va));
+    if (writer->site_count)
+        memset(writer->last_va, 0, writer->site_count * sizeof(*writer->last_va));
     writer->clock = writer->run = writer->last_pc = 0;
     writer->sites_before = writer->site_count;
     writer->records = 0;

@@ -5,6 +5,17 @@
 #define PAGE_DEVICE 1u
 #define PAGE_KNOWN  2u
 
+struct trace_state trace_state_of(const struct trace_header *header)
+{
+    struct trace_state state = {.page_shift = header->page_shift};
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < header->ram_count; i++)
+        end = header->ram[i].end > end ? header->ram[i].end : end;
+    state.frames = (end >> header->page_shift) + 1;
+    return state;
+}
+
 bool trace_state_donated(const struct trace_state *state, uint64_t frame, uint32_t *flags)
 {
     const struct trace_map_entry *entry = trace_map_find(&state->owned, frame);
@@ -61,6 +72,10 @@ static bool pages_apply(struct trace_state *state, const struct trace_rec *rec,
     uint64_t frame = rec->addr >> state->page_shift;
     bool done = true;
 
+    if (frame >= state->frames || event->a > state->frames - frame) {
+        state->refused++;
+        return true;
+    }
     for (uint64_t i = 0; done && i < event->a; i++) {
         if (rec->kind == TRACE_DONATE)
             done = donate(state, frame + i, event);

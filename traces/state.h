@@ -11,6 +11,7 @@
 
 struct trace_state {
     unsigned int page_shift;
+    uint64_t frames;          /* donations beyond are not believed */
     struct trace_map pages;   /* by virtual page: a pa, b: 1 device, 2 known */
     struct trace_map owned;   /* by frame: a owner of a donation + 1, b its flags */
     struct trace_map shared;  /* by frame: a owner of a share + 1 */
@@ -22,10 +23,12 @@ struct trace_state {
     uint64_t phase_number, clock;
 };
 
-/* An empty state has only page_shift set. Takes an event into account; false without memory. */
+/* For the machine of this header; all else empty. */
+struct trace_state trace_state_of(const struct trace_header *header);
+/* Takes an event into account; false without memory. */
 bool trace_state_apply(struct trace_state *state, const struct trace_rec *rec,
                        const struct trace_event *event, const char *text);
-/* Bit 0 set: donated; the flags of the donation in *flags. */
+/* The flags of the donation go to *flags. */
 bool trace_state_donated(const struct trace_state *state, uint64_t frame, uint32_t *flags);
 void trace_state_free(struct trace_state *state);
 

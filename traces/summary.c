@@ -182,7 +182,7 @@ int trace_summarise(struct trace_source *source, struct trace_summary *summary,
     int status = 1;
 
     *summary = (struct trace_summary){0};
-    summariser.state.page_shift = summariser.header->page_shift;
+    summariser.state = trace_state_of(summariser.header);
     summariser.phase = begin_phase(summary, "", 0, 0);
     if (!summariser.phase)
         status = trace_fail(error, "out of memory");
