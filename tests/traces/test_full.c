@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bundled traces against the known figures of the recordings; and, where the recordings lie
+ * beside the source tree, importing them again. The figures are those that the recorder's own
+ * checker printed (totals.txt, check.txt beside the recordings).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/cmocka_all.h"
+#include "tests/traces/support/files.h"
+#include "traces/trace.h"
+
+#define RECORDINGS SOURCE_DIR "/../shared/traces/"
+
+static struct trace_summary summarise(const char *path)
+{
+    struct trace_error error = {""};
+    struct trace_source *source = trace_open(path, &error);
+    struct trace_summary summary;
+
+    if (!source)
+        fail_msg("%s", error.text);
+    if (trace_summarise(source, &summary, &error) < 0)
+        fail_msg("%s", error.text);
+    source->close(source);
+    return summary;
+}
+
+static void check_arm64_a(const char *path)
+{
+    struct trace_summary summary = summarise(path);
+    const struct trace_phase *total = &summary.total;
+
+    /* The stream's accesses, and the 570 loads that did not complete. */
+    assert_int_equal(total->kind[TRACE_ACCESS], 44692798 + 570);
+    assert_int_equal(total->stores, 17400300);
+    assert_int_equal(total->direct_map, 13333996 + 570);
+    assert_int_equal(total->user, 1943295);
+    assert_int_equal(summary.sites, 26741);
+    assert_int_equal(total->zeropad, 1066864 + 570);
+    assert_int_equal(total->crossing, 1718 + 570);
+    assert_int_equal(total->crossing_unmapped, 570);
+    assert_int_equal(total->crossing_mapped, 113);
+    assert_int_equal(total->touched, 0);
+    assert_int_equal(summary.faults[TRACE_OUTCOME_REPAIRED], 570);
+    assert_int_equal(summary.faults[TRACE_OUTCOME_PANIC], 0);
+    assert_int_equal(summary.faults[TRACE_OUTCOME_OTHER], 0);
+    assert_int_equal(summary.initial, 708);
+    assert_int_equal(summary.refused, 0);
+    /* Of secretmem 2555 and 3263; 1379 pages of ordinary guests, of which 561 are freed. */
+    assert_int_equal(total->kind[TRACE_DONATE], 708 + 2555 + 1379);
+    assert_int_equal(total->kind[TRACE_RECLAIM], 3263 + 561);
+    assert_int_equal(total->donated_peak, 1141);
+    assert_int_equal(total->donated_end, 1379 - 561);
+    assert_int_equal(total->kind[TRACE_ALLOC], 5820);
+    assert_int_equal(total->kind[TRACE_FREE], 4866);
+    assert_int_equal(total->kind[TRACE_CLEAR], 6396);
+    assert_int_equal(total->kind[TRACE_TLBI], 15 + 14 + 12115 + 2555);
+    assert_int_equal(total->kind[TRACE_MARK], 7);
+    assert_int_equal(summary.phase_count, 6);
+    assert_string_equal(summary.phase[5].name, "unmovable");
+    trace_summary_free(&summary);
+}
+
+static void check_arm64_p(const char *path)
+{
+    struct trace_summary summary = summarise(path);
+    const struct trace_phase *total = &summary.total;
+
+    assert_int_equal(total->kind[TRACE_ACCESS], 14857837);
+    assert_int_equal(total->stores, 6378505);
+    assert_int_equal(total->direct_map, 4006099);
+    assert_int_equal(total->user, 421743);
+    assert_int_equal(summary.sites, 28160);
+    assert_int_equal(total->zeropad, 26900);
+    assert_int_equal(total->crossing, 0);
+    /* 29 VMs live at the start and 72 created with three gifts each, 55 torn down. */
+    assert_int_equal(summary.initial, 29 * 5);
+    assert_int_equal(total->kind[TRACE_DONATE], 29 * 3 + 72 * 3);
+    assert_int_equal(total->kind[TRACE_RECLAIM], 55 * 3);
+    assert_int_equal(total->donated_end, 5 * (29 + 72 - 55));
+    assert_int_equal(total->touched, 0);
+    assert_int_equal(summary.refused, 0);
+    assert_int_equal(total->kind[TRACE_HYPERCALL], 701);
+    assert_int_equal(total->kind[TRACE_ALLOC], 1445);
+    assert_int_equal(total->kind[TRACE_FREE], 1248);
+    assert_int_equal(total->kind[TRACE_CLEAR], 1795);
+    assert_int_equal(total->kind[TRACE_TLBI], 12 + 733);
+    trace_summary_free(&summary);
+}
+
+static void import(const char *name, void (*check)(const char *path))
+{
+    struct trace_import_stats stats;
+    struct trace_error error = {""};
+    struct scratch scratch;
+    char dir[512];
+    FILE *there;
+
+    snprintf(dir, sizeof(dir), RECORDINGS "%s/facts.txt", name);
+    there = fopen(dir, "r");
+    if (!there)
+        skip();
+    fclose(there);
+    snprintf(dir, sizeof(dir), RECORDINGS "%s", name);
+    scratch_make(&scratch);
+    if (trace_import_recording(dir, scratch_path(&scratch, "t"), 1, &stats, &error) < 0)
+        fail_msg("%s", error.text);
+    assert_int_equal(stats.moved, 0);
+    check(scratch_path(&scratch, "t"));
+    scratch_remove(&scratch);
+}
+
+static void the_bundled_arm64_a_has_the_known_figures(void **state)
+{
+    (void)state;
+    check_arm64_a(SOURCE_DIR "/traces/data/arm64-a.fltrace");
+}
+
+static void the_bundled_arm64_p_has_the_known_figures(void **state)
+{
+    (void)state;
+    check_arm64_p(SOURCE_DIR "/traces/data/arm64-p.fltrace");
+}
+
+static void importing_arm64_p_gives_the_known_figures(void **state)
+{
+    (void)state;
+    import("arm64-p", check_arm64_p);
+}
+
+static void importing_arm64_a_gives_the_known_figures(void **state)
+{
+    (void)state;
+    import("arm64-a", check_arm64_a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bundled_arm64_a_has_the_known_figures),
+        cmocka_unit_test(the_bundled_arm64_p_has_the_known_figures),
+        cmocka_unit_test(importing_arm64_p_gives_the_known_figures),
+        cmocka_unit_test(importing_arm64_a_gives_the_known_figures),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
