@@ -185,6 +185,12 @@ static bool wants_marking(const struct mmu_entry *entry, const struct mmu_ctx *c
            (mmu_dec_arm64_pan(ctx, entry->s1_perm) & entry->s2_perm & need);
 }
 
+/* Whether an entry that wants_marking() may have been passed over before a refill. */
+static bool may_replace(const struct mmu_ctx *ctx, unsigned int access)
+{
+    return access == MMU_WRITE && (ctx->hd || ctx->s2_hd);
+}
+
 static void result_of_entry(const struct mmu_entry *entry, const struct mmu_ctx *ctx,
                             const struct mmu_request *request, struct mmu_result *result)
 {
@@ -233,19 +239,14 @@ static void predict(struct mmu_l1 *l1, const struct mmu_entry *entry, uint64_t v
 }
 
 static void fill_l1(struct mmu *mmu, struct mmu_cpu *cpu, struct mmu_l1 *l1,
-                    const struct mmu_entry *from, uint64_t va)
+                    const struct mmu_entry *from, uint64_t va, bool replace)
 {
-    unsigned int shift = mmu_tlb_native(&l1->tlb, from->shift);
-    struct mmu_entry entry = *from;
+    const struct mmu_entry *made = mmu_tlb_fill(
+        &l1->tlb, from, va, mmu_tlb_native(&l1->tlb, from->shift), ++cpu->tick, replace);
 
-    if (shift == 0 || l1->tlb.sets == 0)
+    if (!made)
         return;
-    uint64_t offset = va - from->va;
-    entry.shift = (uint8_t)shift;
-    entry.va += offset;
-    entry.pa += offset;
-    entry.ipa += offset;
-    predict(l1, mmu_tlb_fill(&l1->tlb, &entry, ++cpu->tick), va);
+    predict(l1, made, va);
     mmu->counters->l1_fills++;
 }
 
@@ -286,15 +287,12 @@ static void refill(struct mmu *mmu, struct mmu_cpu *cpu, struct mmu_l1 *l1,
                    const struct mmu_walk *walk, const struct mmu_result *result)
 {
     struct mmu_entry entry = entry_of_walk(walk, result);
-    unsigned int shift = mmu_tlb_native(&cpu->l2, entry.shift);
+    bool replace = may_replace(walk->ctx, walk->access);
 
-    if (cpu->l2.sets && shift != 0) {
-        struct mmu_entry held = entry;
-        held.shift = (uint8_t)shift;
-        mmu_tlb_fill(&cpu->l2, &held, ++cpu->tick);
+    if (mmu_tlb_fill(&cpu->l2, &entry, walk->va, mmu_tlb_native(&cpu->l2, entry.shift), ++cpu->tick,
+                     replace))
         mmu->counters->l2_fills++;
-    }
-    fill_l1(mmu, cpu, l1, &entry, walk->va);
+    fill_l1(mmu, cpu, l1, &entry, walk->va, replace);
 }
 
 /* ---- one access ---- */
@@ -395,5 +393,5 @@ void mmu_translate(struct mmu *mmu, const struct mmu_request *request, struct mm
     result->source = MMU_SRC_L2;
     result->cycles = cpu->l2.hit_cycles;
     hit(mmu, cpu, request, entry, result);
-    fill_l1(mmu, cpu, l1, entry, request->va);
+    fill_l1(mmu, cpu, l1, entry, request->va, may_replace(ctx, request->access));
 }

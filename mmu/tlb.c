@@ -28,7 +28,8 @@ bool mmu_tlb_init(struct mmu_tlb *tlb, struct mmu_arena *arena, const struct mmu
 
     if (count > (1u << 24) || (count != 0 && count % ways != 0) || config->repl > MMU_REPL_FIFO)
         return false;
-    while (buckets < 2 * count)
+    /* Sparse when that is cheap: a chain of two is a branch that nothing predicts. */
+    while (buckets < (count <= 4096 ? 8 : 2) * count)
         buckets *= 2;
     uint32_t sets = count ? count / ways : 0;
     bool hashed = sets == 1;
@@ -206,30 +207,42 @@ static uint32_t find_same(const struct mmu_tlb *tlb, const struct mmu_entry *ent
     return NO_ENTRY;
 }
 
-struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entry, uint64_t tick)
+/* The way for a new entry: found, or made empty and linked under its key. */
+static uint32_t place(struct mmu_tlb *tlb, const struct mmu_entry *entry, uint64_t key,
+                      uint64_t tick, bool replace)
 {
-    if (tlb->sets == 0)
-        return NULL;
-    uint64_t key = mmu_tlb_key(entry->kind, entry->va, entry->shift);
-    uint64_t low = ~(~UINT64_C(0) << entry->shift);
-    uint32_t index = find_same(tlb, entry, key);
+    uint32_t index = replace ? find_same(tlb, entry, key) : NO_ENTRY;
+
     if (index != NO_ENTRY) {
         account(tlb, &tlb->entries[index], false);
-    } else {
-        index = make_room(tlb, tlb->sets == 1 ? 0 : set_of(tlb, key), tick);
-        tlb->keys[index] = key;
-        if (tlb->sets == 1) {
-            tlb->chain[index] = tlb->bucket[hash(tlb, key)];
-            tlb->bucket[hash(tlb, key)] = index + 1;
-        }
+        return index;
     }
+    index = make_room(tlb, tlb->sets == 1 ? 0 : set_of(tlb, key), tick);
+    tlb->keys[index] = key;
+    if (tlb->sets == 1) {
+        uint32_t *link = &tlb->bucket[hash(tlb, key)];
+        tlb->chain[index] = *link;
+        *link = index + 1;
+    }
+    return index;
+}
+
+struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entry, uint64_t addr,
+                               unsigned int shift, uint64_t tick, bool replace)
+{
+    if (tlb->sets == 0 || shift == 0)
+        return NULL;
+    uint64_t low = ~(~UINT64_C(0) << shift), offset = addr - entry->va;
+    uint32_t index = place(tlb, entry, mmu_tlb_key(entry->kind, addr, shift), tick, replace);
     struct mmu_entry *made = &tlb->entries[index];
+
     *made = *entry;
+    made->shift = (uint8_t)shift;
     made->mask = ~low;
-    made->va &= ~low;
+    made->va = addr & ~low;
     if (entry->kind != MMU_KIND_WALK) { /* a table is not as large as what it translates */
-        made->pa &= ~low;
-        made->ipa &= ~low;
+        made->pa = (entry->pa + offset) & ~low;
+        made->ipa = (entry->ipa + offset) & ~low;
     }
     tlb->stamp[index] = tick;
     if (tlb->born)

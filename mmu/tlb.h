@@ -29,11 +29,13 @@ struct mmu_entry *mmu_tlb_find(struct mmu_tlb *tlb, enum mmu_kind kind, const st
                                uint64_t addr);
 
 /*
- * Enters *entry, whose va, pa, ipa are those of any address inside; they are aligned down here to
- * entry->shift. An entry for the same address, size and tags is replaced in place. NULL when the
- * array holds nothing.
+ * Enters the part of *entry that holds `addr`, 2^shift bytes of it. pa and ipa of *entry are those
+ * of its va, aligned or not. With `replace` an entry for the same address, size and tags is
+ * replaced in place; without, the caller knows that there is none. NULL when the array holds
+ * nothing, or for a shift of 0 (see mmu_tlb_native).
  */
-struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entry, uint64_t tick);
+struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entry, uint64_t addr,
+                               unsigned int shift, uint64_t tick, bool replace);
 
 void mmu_tlb_drop(struct mmu_tlb *tlb, uint32_t index);
 

@@ -76,7 +76,8 @@ static void use_cached(struct mmu_walk *walk, struct mmu_tlb *tlb, const struct 
     walk->cycles += cycles;
 }
 
-static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf *leaf, bool table)
+static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf *leaf, bool table,
+                     bool replace)
 {
     struct mmu_tlb *tlb = ipa_array(walk);
     unsigned int shift = leaf->shift;
@@ -86,8 +87,6 @@ static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf 
     if (!walk->mmu->config.l2_holds_walks)
         shift = mmu_tlb_native(tlb, shift);
     else if (!table && mmu_tlb_native(&walk->cpu->ipa_cache, shift) == 0)
-        return;
-    if (shift == 0)
         return;
     struct mmu_entry entry = {
         .va = ipa,
@@ -100,11 +99,10 @@ static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf 
         .s2_perm = leaf->perm,
         .s1_level = MMU_LEVEL_NONE,
         .s2_level = leaf->level,
-        .shift = (uint8_t)shift,
         .s2_shift = (uint8_t)hyp_level_shift(walk->ctx->s2.page_shift, leaf->level),
         .attr = leaf->attr,
     };
-    mmu_tlb_fill(tlb, &entry, ++walk->cpu->tick);
+    mmu_tlb_fill(tlb, &entry, ipa, shift, ++walk->cpu->tick, replace);
 }
 
 /* ---- hardware updates ---- */
@@ -244,7 +242,7 @@ static bool stage2(struct mmu_walk *walk, uint64_t ipa, unsigned int need, bool 
         counters->ipa_cache_misses++;
     if (!walk_s2(walk, ipa, need, table, leaf))
         return false;
-    keep_ipa(walk, ipa, leaf, table);
+    keep_ipa(walk, ipa, leaf, table, entry != NULL);
     return true;
 }
 
@@ -287,6 +285,7 @@ static void keep_table(struct mmu_walk *walk, const struct mmu_tree *tree,
                        const struct position *at)
 {
     struct mmu_tlb *tlb = walk_array(walk);
+    unsigned int shift = hyp_level_shift(tree->page_shift, at->level + 1);
 
     if (walk->mode != MMU_WALK_REAL || tlb->sets == 0 || at->level == tree->start_level ||
         at->s2.shift < tree->page_shift)
@@ -305,10 +304,9 @@ static void keep_table(struct mmu_walk *walk, const struct mmu_tree *tree,
         .s2_perm = at->s2.perm,
         .s1_level = (uint8_t)(at->level + 1),
         .s2_level = at->s2.level,
-        .shift = (uint8_t)hyp_level_shift(tree->page_shift, at->level + 1),
+        .s1_shift = (uint8_t)shift,
     };
-    entry.s1_shift = entry.shift;
-    mmu_tlb_fill(tlb, &entry, ++walk->cpu->tick);
+    mmu_tlb_fill(tlb, &entry, walk->va, shift, ++walk->cpu->tick, false);
 }
 
 /* A stage-2 write to the table for a flag update (D8.5): permission and dirty state of its page. */
