@@ -39,25 +39,25 @@ static uint64_t older(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Way with the smallest tick; ticks differ. Four chains without branches, because the place of the
+/* Way with the smallest tick; ticks differ. Two chains without branches, because the place of the
  * smallest one cannot be predicted and this is most of the cost of a refill. */
 static uint32_t oldest(const uint64_t *ticks, uint32_t ways)
 {
-    uint64_t a = UINT64_MAX, b = a, c = a, d = a;
-    uint32_t way = 0;
+    uint64_t even = UINT64_MAX, odd = UINT64_MAX;
+    uint32_t even_way = 0, odd_way = 0, way;
 
-    for (; way + 4 <= ways; way += 4) {
-        a = older(a, ticks[way]);
-        b = older(b, ticks[way + 1]);
-        c = older(c, ticks[way + 2]);
-        d = older(d, ticks[way + 3]);
+    for (way = 0; way + 2 <= ways; way += 2) {
+        uint64_t a = ticks[way], b = ticks[way + 1];
+        even_way = a < even ? way : even_way;
+        even = older(a, even);
+        odd_way = b < odd ? way + 1 : odd_way;
+        odd = older(b, odd);
     }
-    for (; way < ways; way++)
-        a = older(a, ticks[way]);
-    a = older(older(a, b), older(c, d));
-    for (way = 0; ticks[way] != a; way++)
-        ;
-    return way;
+    if (way < ways && ticks[way] < even) {
+        even = ticks[way];
+        even_way = way;
+    }
+    return even < odd ? even_way : odd_way;
 }
 
 static uint64_t youngest(const uint64_t *stamp, uint32_t first, uint32_t end)

@@ -78,12 +78,14 @@ static uint32_t set_of(const struct mmu_tlb *tlb, uint64_t key)
     return (uint32_t)(page % tlb->sets);
 }
 
+/* First match in a set. Without an early exit: where it is cannot be predicted. */
 static uint32_t scan(const struct mmu_tlb *tlb, uint64_t key, uint32_t first, uint32_t end)
 {
-    for (uint32_t index = first; index < end; index++)
-        if (tlb->keys[index] == key)
-            return index;
-    return NO_ENTRY;
+    uint32_t found = NO_ENTRY;
+
+    for (uint32_t index = end; index-- > first;)
+        found = tlb->keys[index] == key ? index : found;
+    return found;
 }
 
 static uint32_t follow(const struct mmu_tlb *tlb, uint64_t key, uint32_t link)
