@@ -10,6 +10,7 @@
 struct arguments {
     const char *verb, *input, *output;
     struct trace_filter filter;
+    bool filtered; /* some record is not wanted */
     int level;
 };
 
@@ -67,6 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *args = state->input;
 
+    args->filtered |= key > ' ' && key < 0x7f && strchr("abpkuKX", key);
     switch (key) {
     case 'o':
         args->output = arg;
@@ -152,7 +154,7 @@ int cmd_trace(int argc, char **argv)
     cli_parse(&argp, argc, argv, &args);
     struct trace_source *source = trace_open(args.input, &error);
 
-    if (source)
+    if (source && args.filtered)
         source = trace_filter_open(source, &args.filter, &error);
     if (!source) {
         fprintf(stderr, "faultline: %s\n", error.text);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bundled recordings, replayed: what the recorded kernels met must come out again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim/sim.h"
+
+#define ARM64_A SOURCE_DIR "/traces/data/arm64-a.fltrace"
+#define ARM64_P SOURCE_DIR "/traces/data/arm64-p.fltrace"
+
+static void set(struct sim_config *config, const char *assignment)
+{
+    struct sim_error error;
+
+    assert_int_equal(sim_config_set(config, assignment, &error), SIM_OK);
+}
+
+static void replay(const char *path, const char *strategy, const char *assignment,
+                   struct sim_result *result)
+{
+    const struct sim_strategy *chosen = sim_strategy_find(strategy);
+    struct sim_config config;
+    struct sim_error error = {0};
+
+    assert_non_null(chosen);
+    sim_config_init(&config);
+    if (assignment)
+        set(&config, assignment);
+    if (sim_compare(path, &config, &chosen, 1, 1, result, NULL, NULL, &error) != SIM_OK)
+        fail_msg("%s", error.text);
+    assert_int_equal(result->stats.count[SIM_COUNT_donations_failed], 0);
+    assert_int_equal(result->stats.count[SIM_COUNT_unrecorded], 0);
+}
+
+static void every_recorded_fault_is_predicted_and_no_other(void **state)
+{
+    struct sim_result result;
+
+    (void)state;
+    replay(ARM64_A, "secretmem", "donate.kinds=unmapped", &result);
+    assert_true(result.compared);
+    assert_int_equal(result.stats.count[SIM_COUNT_accesses], 44692798 + 570);
+    assert_int_equal(result.stats.count[SIM_COUNT_donations], 2555 + 708);
+    assert_int_equal(result.stats.count[SIM_COUNT_reclaims], 3263);
+    assert_int_equal(result.stats.count[SIM_COUNT_recorded_faults], 570);
+    assert_int_equal(result.missed, 0);
+    assert_int_equal(result.spurious, 0);
+    assert_int_equal(result.stats.count[SIM_COUNT_survived], 570);
+}
+
+static void stage2_strategy_meets_the_crossing_loads_of_ordinary_guests_too(void **state)
+{
+    struct sim_result result;
+
+    (void)state;
+    replay(ARM64_A, "reflect", "check.stale=sampled", &result);
+    assert_int_equal(result.stats.count[SIM_COUNT_predicted], 570);
+    assert_int_equal(result.stats.count[SIM_COUNT_strays], 570 + 113);
+    assert_int_equal(result.stats.count[SIM_COUNT_survived], 570 + 113);
+    assert_int_equal(result.stats.count[SIM_COUNT_forced_reclaims], 0);
+    assert_int_equal(result.stats.count[SIM_COUNT_stale_uses], 0);
+}
+
+static void pkvm_host_runs_without_a_stray_access(void **state)
+{
+    struct sim_result result;
+
+    (void)state;
+    replay(ARM64_P, "el2-bug", "check.stale=sampled", &result);
+    assert_int_equal(result.stats.count[SIM_COUNT_strays], 0);
+    assert_true(result.stats.count[SIM_COUNT_donations] > 0);
+    assert_int_equal(result.stats.count[SIM_COUNT_stale_uses], 0);
+}
+
+/* The recorded effect: a block with one foreign page is never mapped as a block again, so that the
+ * host faults its neighbourhood in page by page. */
+static void block_with_a_foreign_page_comes_back_page_by_page(void **state)
+{
+    struct sim_result kernel, without;
+
+    (void)state;
+    replay(ARM64_P, "el2-bug", NULL, &kernel);
+    replay(ARM64_P, "none", NULL, &without);
+    assert_int_equal(without.stats.count[SIM_COUNT_host_faults_page], 0);
+    assert_true(kernel.stats.count[SIM_COUNT_host_faults_page] >
+                kernel.stats.count[SIM_COUNT_donations]);
+}
+
+static void results_do_not_depend_on_the_number_of_threads(void **state)
+{
+    static struct sim_result one[3], two[3];
+    const struct sim_strategy *strategies[] = {sim_strategy_find("none"), sim_strategy_find("sdei"),
+                                               sim_strategy_find("direct-map-batch")};
+    struct sim_config config;
+    struct sim_error error;
+
+    (void)state;
+    sim_config_init(&config);
+    set(&config, "tlb.repl=random");
+    assert_int_equal(sim_compare(ARM64_P, &config, strategies, 3, 1, one, NULL, NULL, &error),
+                     SIM_OK);
+    assert_int_equal(sim_compare(ARM64_P, &config, strategies, 3, 2, two, NULL, NULL, &error),
+                     SIM_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_memory_equal(&one[i].stats, &two[i].stats, sizeof(one[i].stats));
+        assert_memory_equal(&one[i].mmu, &two[i].mmu, sizeof(one[i].mmu));
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_recorded_fault_is_predicted_and_no_other),
+        cmocka_unit_test(stage2_strategy_meets_the_crossing_loads_of_ordinary_guests_too),
+        cmocka_unit_test(pkvm_host_runs_without_a_stray_access),
+        cmocka_unit_test(block_with_a_foreign_page_comes_back_page_by_page),
+        cmocka_unit_test(results_do_not_depend_on_the_number_of_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
