@@ -6,8 +6,6 @@
 #include "sim/machine.h"
 
 enum { PAGE_SHIFT = 12, KPF_BUDDY = 10 };
-#define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
-
 /* ---- donations ---- */
 
 static bool complete(struct sim *sim, const struct sim_lend *lend, bool done)
@@ -98,14 +96,10 @@ static void mark_free(struct sim *sim, hyp_pa_t pa, uint64_t pages, bool free)
     }
 }
 
-/* A run of pages with like flags. Only the first page of a free block has the buddy flag, the rest
- * of it has none at all. */
+/* A run of pages with like flags: the allocator has those with the buddy flag. */
 static void page_flags(struct sim *sim, hyp_pa_t pa, const struct trace_event *event)
 {
-    bool head = event->b >> KPF_BUDDY & 1;
-    const struct sim_page *before = sim_page_at(sim, hyp_pa(pa.v - PAGE_BYTES));
-
-    mark_free(sim, pa, event->a, head || (event->b == 0 && before && before->free));
+    mark_free(sim, pa, event->a, event->b >> KPF_BUDDY & 1);
 }
 
 static bool counts_as_donation(const struct sim *sim, const struct trace_event *event)

@@ -98,17 +98,19 @@ static enum sim_status check_header(const struct trace_header *header, struct si
     return SIM_OK;
 }
 
+/* Recorded RAM; the model's own memory, up to `end`, follows the last range. */
 static void regions_of(const struct sim *sim, hyp_pa_t end, struct hyp_region *regions)
 {
     size_t count = sim->header->ram_count;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const struct trace_range *ram = &sim->header->ram[i];
+
         regions[i] = (struct hyp_region){
-            .base = hyp_pa(sim->header->ram[i].start),
-            .size = sim->header->ram[i].end - sim->header->ram[i].start,
+            .base = hyp_pa(ram->start),
+            .size = (i + 1 == count ? end.v : ram->end) - ram->start,
         };
-    /* The model's own memory follows the last recorded range. */
-    regions[count - 1].size = end.v - regions[count - 1].base.v;
+    }
 }
 
 static struct hyp_config hyp_config(struct sim *sim, const struct hyp_region *regions)

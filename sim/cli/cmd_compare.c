@@ -81,7 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!args->trace || !args->count)
             argp_usage(state);
-        if (!strcmp(args->trace, "-"))
+        else if (!strcmp(args->trace, "-"))
             argp_failure(state, SIM_USAGE, 0,
                          "compare reads its trace more than once: standard input will not do");
         return 0;

@@ -142,8 +142,7 @@ static void placement_moves_the_lent_page_away_from_its_neighbour(void **state)
 
         /* Pages from 4096 on are free, the others in use. */
         script_event(&script, TRACE_PAGE_FLAGS, SCRIPT_RAM, 4096, 1u << 7);
-        script_event(&script, TRACE_PAGE_FLAGS, SCRIPT_RAM + 4096 * SCRIPT_PAGE, 1, 1u << 10);
-        script_event(&script, TRACE_PAGE_FLAGS, SCRIPT_RAM + 4097 * SCRIPT_PAGE, 4095, 0);
+        script_event(&script, TRACE_PAGE_FLAGS, SCRIPT_RAM + 4096 * SCRIPT_PAGE, 4096, 1u << 10);
         script_donate(&script, LENT, TRACE_OWNER_GUEST, 0);
         script_access(&script, 0, word, script_va(BESIDE, SCRIPT_PAGE - 3));
         script_access(&script, 0, word, script_va(LENT, 0));
