@@ -169,6 +169,21 @@ static char *get_task(char *text, struct rec_line *line)
     return end ? end + 1 : NULL;
 }
 
+/* Seconds with six decimals: returns what follows, or NULL. */
+static char *get_time(char *text, struct rec_line *line)
+{
+    char *point, *end;
+    uint64_t seconds = strtoull(text, &point, 10);
+
+    if (!isdigit((unsigned char)*text) || *point != '.')
+        return NULL;
+    line->time = strtoull(point + 1, &end, 10);
+    if (end != point + 7 || seconds > UINT64_MAX / 2000000)
+        return NULL;
+    line->time += seconds * 1000000;
+    return end;
+}
+
 int rec_parse_line(char *text, enum rec_dialect dialect, struct rec_line *line, const char **marker,
                    const char **wrong)
 {
@@ -192,8 +207,8 @@ int rec_parse_line(char *text, enum rec_dialect dialect, struct rec_line *line, 
         return foreign;
     while (*at == ' ')
         at++;
-    (void)strtod(at, &end);
-    if (!isdigit((unsigned char)*at) || end[0] != ':' || end[1] != ' ')
+    end = get_time(at, line);
+    if (!end || end[0] != ':' || end[1] != ' ')
         return foreign;
     at = end + 2;
     end = strchr(at, ':');

@@ -36,12 +36,12 @@ int import_frame(const struct import_plan *plan, const char *path, const struct 
     *frame = is_page ? (line->value - plan->page_origin) / 64 : line->value;
     if (is_page && (plan->page_origin == 0 || (line->value - plan->page_origin) % 64))
         return trace_fail(error,
-                          "%s/trace.txt.xz: line %llu: expected the address of a struct page "
+                          "%s: line %llu: expected the address of a struct page "
                           "(facts.txt: page-origin)",
                           path, (unsigned long long)line->number);
     if (*frame >= plan->frames || !rec_in_ram(&plan->header, *frame << plan->header.page_shift))
         return trace_fail(error,
-                          "%s/trace.txt.xz: line %llu: frame 0x%llx is outside the RAM of "
+                          "%s: line %llu: frame 0x%llx is outside the RAM of "
                           "facts.txt",
                           path, (unsigned long long)line->number, (unsigned long long)*frame);
     return 0;
@@ -91,7 +91,7 @@ static uint32_t next_line(struct import_plan *plan, struct cpu_lines *cpu, uint6
     return found;
 }
 
-static struct import_moment *add_moment(struct import_plan *plan)
+struct import_moment *import_plan_add(struct import_plan *plan)
 {
     if (plan->count == plan->room) {
         size_t room = plan->room ? 2 * plan->room : 4096;
@@ -139,7 +139,7 @@ static int scan(struct import_plan *plan, struct zprec *stream, struct cpu_lines
         if (record.op == ZPREC_ACCESS ||
             (record.op != ZPREC_EVENT && record.op != ZPREC_TLBI && record.op != ZPREC_HYPERCALL))
             continue;
-        moment = add_moment(plan);
+        moment = import_plan_add(plan);
         if (!moment)
             return trace_fail(error, "%s: out of memory", stream->input->path);
         *moment = (struct import_moment){
@@ -338,6 +338,31 @@ static int read_text(struct import_plan *plan, const char *dir, struct trace_err
         status = trace_fail(error, "%s: expected a line `zp sync`", path);
     free(path);
     return status;
+}
+
+int import_plan_lines(struct import_plan *plan, const char *from, struct trace_error *error)
+{
+    if (check_frames(plan, from, error) < 0)
+        return -1;
+    for (size_t i = 0; i < plan->text.count; i++) {
+        const struct rec_line *line = &plan->text.line[i];
+        struct import_moment *moment = import_plan_add(plan);
+
+        if (!moment)
+            return trace_fail(error, "%s: out of memory", from);
+        *moment = (struct import_moment){
+            .clock = line->time,
+            .line = (uint32_t)i,
+            .mate = IMPORT_NO_LINE,
+            .op = ZPREC_EVENT,
+            .event = line->event,
+            .cpu = line->cpu,
+        };
+    }
+    if (merge_frees(plan) < 0)
+        return trace_fail(error, "%s: out of memory", from);
+    pair_faults(plan);
+    return 0;
 }
 
 int import_plan_make(struct import_plan *plan, const char *dir, struct trace_error *error)

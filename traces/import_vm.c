@@ -66,7 +66,7 @@ static int give(struct import_plan *plan, const struct rec_line *line, uint64_t 
     return 0;
 }
 
-static int read_gifts(struct import_plan *plan, struct trace_error *error)
+int import_plan_gifts(struct import_plan *plan, struct trace_error *error)
 {
     uint64_t size = 0;
     int part = 0;
@@ -157,7 +157,7 @@ int import_plan_vms(struct import_plan *plan, const char *dir, struct trace_erro
     uint32_t *vm_of;
     int status;
 
-    if (read_gifts(plan, error) < 0)
+    if (import_plan_gifts(plan, error) < 0)
         return -1;
     if (plan->vm_count == 0)
         return 0;

@@ -35,6 +35,7 @@ struct rec_line {
     uint64_t value;   /* frame, struct page, address or size, as the event has it */
     uint64_t pc, aux; /* FAULT: aux esr; FIXUP on x86-64: aux address; FLUSH: aux end */
     uint64_t number;  /* line in the file, from 1 */
+    uint64_t time;    /* microseconds of the trace clock */
     uint32_t task;
     uint8_t event, cpu, order, migratetype;
     uint8_t class;  /* ALLOC: enum trace_alloc_class */

@@ -187,11 +187,25 @@ struct trace_import_stats {
     uint64_t moved; /* lines put back that an interrupt had made late */
 };
 
-/* A recording directory (docs/RECORDING.md) or an ftrace text file, to a native trace at `out`. */
+/* A recording directory (docs/RECORDING.md) to a native trace at `out`. */
 int trace_import_recording(const char *dir, const char *out, int level,
                            struct trace_import_stats *stats, struct trace_error *error);
+/*
+ * ftrace text (plain, .xz or .zst) alone: its events in the order of its lines, no accesses. The
+ * machine's facts.txt and extable.txt (or .xz) must lie in the same directory.
+ */
 int trace_import_ftrace(const char *path, const char *out, int level,
                         struct trace_import_stats *stats, struct trace_error *error);
+/*
+ * The console of a pKVM host that died (ftrace lines among others): the pages it gave to the
+ * hypervisor, then the load that killed it as an access and a KFAULT with TRACE_OUTCOME_PANIC.
+ * entries: NULL, or the list of the host's entries into the hypervisor, which gives the order and
+ * one access for each abort. facts_dir: where facts.txt, extable.txt and (with entries)
+ * symbols.txt of this kernel and machine lie; NULL: beside the console.
+ */
+int trace_import_crash(const char *console, const char *entries, const char *facts_dir,
+                       const char *out, int level, struct trace_import_stats *stats,
+                       struct trace_error *error);
 
 /* ---- filters (traces/filter.c) ---- */
 
