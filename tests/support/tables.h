@@ -24,4 +24,13 @@ void rig_free(struct table_rig *rig);
 /* Forgets the calls so far. */
 void rig_reset(struct table_rig *rig);
 
+/* The whole table is `expected` (see fake_table_text), and its pages count their entries. */
+#define assert_table(rig, expected)                                                                \
+    do {                                                                                           \
+        char *text_ = fake_table_text(&(rig)->pgt);                                                \
+        assert_string_equal(text_, expected);                                                      \
+        free(text_);                                                                               \
+        assert_true(fake_table_counts_true(&(rig)->pgt));                                          \
+    } while (0)
+
 #endif
