@@ -164,7 +164,7 @@ int trace_input_line(struct trace_input *input, char **line, struct trace_error 
     from = input->buffer + input->start;
     end = memchr(from, '\n', left);
     input->line++;
-    if (!end && left >= TRACE_LINE_MAX)
+    if (left >= TRACE_LINE_MAX && (!end || end - from >= (ptrdiff_t)TRACE_LINE_MAX))
         return trace_fail(error, "%s: line %llu is longer than %u bytes", input->path,
                           (unsigned long long)input->line, TRACE_LINE_MAX);
     if (end)
