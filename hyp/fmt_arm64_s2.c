@@ -2,10 +2,9 @@
 /*
  * Entries of stage 2 (DDI 0487 D8.3.1 "VMSAv8-64 descriptor formats", D8.6 for the attributes):
  *
- *   MemAttr[5:2]   without FWB: 1111 normal write-back, 0101 normal non-cacheable, 0001 device nGnRE
- *                  with FWB:    0110 normal write-back, 0101, 0001, and 0111 what stage 1 says
- *   S2AP[7:6]      write, read
- *   SH[9:8]        inner shareable; belongs to the address with LPA2 (VTCR_EL2.DS)
+ *   MemAttr[5:2]   without FWB: 1111 normal write-back, 0101 normal non-cacheable, 0001 device
+ * nGnRE with FWB:    0110 normal write-back, 0101, 0001, and 0111 what stage 1 says S2AP[7:6]
+ * write, read SH[9:8]        inner shareable; belongs to the address with LPA2 (VTCR_EL2.DS)
  *   XN[54:53]      00 execute at EL1 and EL0, 01 EL0 only, 10 nowhere, 11 EL1 only; 01 and 11 need
  *                  FEAT_XNX
  *
@@ -13,22 +12,21 @@
  */
 #include "hyp/pgtable_priv.h"
 
-#define S2_MEMATTR        HYP_MASK(5, 2)
-#define S2_NORMAL_WB      0xf
-#define S2_NORMAL_NC      0x5
-#define S2_DEVICE         0x1
-#define S2_FWB_NORMAL_WB  0x6
-#define S2_FWB_FROM_S1    0x7
-#define S2_AP_READ        HYP_BIT(6)
-#define S2_AP_WRITE       HYP_BIT(7)
-#define S2_SH_INNER       HYP_MASK(9, 8)
-#define S2_AF             HYP_BIT(10)
-#define S2_XN             HYP_MASK(54, 53)
-#define S2_XN_EL0_ONLY    1
-#define S2_XN_NOWHERE     2
-#define S2_XN_EL1_ONLY    3
-#define S2_PROT_ACCEPTED                                                                           \
-    (HYP_PROT_RWX | HYP_PROT_DEVICE | HYP_PROT_NORMAL_NC | HYP_PROT_SW_MASK)
+#define S2_MEMATTR       HYP_MASK(5, 2)
+#define S2_NORMAL_WB     0xf
+#define S2_NORMAL_NC     0x5
+#define S2_DEVICE        0x1
+#define S2_FWB_NORMAL_WB 0x6
+#define S2_FWB_FROM_S1   0x7
+#define S2_AP_READ       HYP_BIT(6)
+#define S2_AP_WRITE      HYP_BIT(7)
+#define S2_SH_INNER      HYP_MASK(9, 8)
+#define S2_AF            HYP_BIT(10)
+#define S2_XN            HYP_MASK(54, 53)
+#define S2_XN_EL0_ONLY   1
+#define S2_XN_NOWHERE    2
+#define S2_XN_EL1_ONLY   3
+#define S2_PROT_ACCEPTED (HYP_PROT_RWX | HYP_PROT_DEVICE | HYP_PROT_NORMAL_NC | HYP_PROT_SW_MASK)
 
 static uint64_t s2_memattr(uint64_t flags, hyp_prot_t prot)
 {

@@ -252,9 +252,8 @@ hyp_pa_t hyp_pgt_target(const struct hyp_pgt *pgt, uint64_t pte, unsigned int le
 {
     const hyp_pa_t pa = pgt_target(pgt, pte);
 
-    return pgt_is_table(pgt, pte, level)
-               ? pa
-               : hyp_pa(hyp_align_down(pa.v, pgt_level_size(pgt, level)));
+    return pgt_is_table(pgt, pte, level) ? pa
+                                         : hyp_pa(hyp_align_down(pa.v, pgt_level_size(pgt, level)));
 }
 
 hyp_prot_t hyp_pgt_prot(const struct hyp_pgt *pgt, uint64_t pte)

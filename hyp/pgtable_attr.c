@@ -7,10 +7,18 @@ struct attr_op {
     const struct hyp_pgt *pgt;
     uint64_t ia, end;
     uint64_t set, clear;
-    bool dry;          /* look only */
-    uint64_t seen;     /* or of all valid leaves, as they were */
-    uint64_t changed;  /* leaves that are different now */
+    bool dry;      /* look only */
+    uint64_t seen; /* or of all valid leaves, as they were */
+    /* From the first leaf that is different now to the last; empty: none is. */
+    uint64_t changed_start, changed_end;
 };
+
+static void note_change(struct attr_op *op, uint64_t ia, uint64_t size)
+{
+    if (op->changed_end == 0)
+        op->changed_start = ia;
+    op->changed_end = ia + size;
+}
 
 static uint64_t changed_pte(const struct attr_op *op, uint64_t pte, unsigned int level)
 {
@@ -20,7 +28,8 @@ static uint64_t changed_pte(const struct attr_op *op, uint64_t pte, unsigned int
 }
 
 /* Entries [from, to) become `ptes`; runs with a constant step are stored at once. */
-static void store_run(const struct hyp_pgt *pgt, hyp_pa_t slot, const uint64_t *ptes, unsigned int n)
+static void store_run(const struct hyp_pgt *pgt, hyp_pa_t slot, const uint64_t *ptes,
+                      unsigned int n)
 {
     unsigned int from = 0;
 
@@ -39,6 +48,7 @@ static void store_run(const struct hyp_pgt *pgt, hyp_pa_t slot, const uint64_t *
 static unsigned int change_chunk(struct attr_op *op, hyp_pa_t slot, unsigned int n,
                                  unsigned int level)
 {
+    const uint64_t size = pgt_level_size(op->pgt, level);
     uint64_t ptes[PGT_CHUNK];
     unsigned int first = n, last = 0;
     unsigned int i;
@@ -54,24 +64,27 @@ static unsigned int change_chunk(struct attr_op *op, hyp_pa_t slot, unsigned int
             continue;
         first = first == n ? i : first;
         last = i;
-        op->changed++;
     }
-    if (first < n && !op->dry)
+    if (first == n)
+        return i;
+    note_change(op, op->ia + first * size, (last - first + 1) * size);
+    if (!op->dry)
         store_run(op->pgt, hyp_pa_add(slot, 8 * first), ptes + first, last - first + 1);
     return i;
 }
 
-static void change_one(struct attr_op *op, hyp_pa_t slot, unsigned int level, uint64_t old)
+static void change_one(struct attr_op *op, const struct pgt_entry *entry)
 {
-    const uint64_t new = changed_pte(op, old, level);
+    const uint64_t new = changed_pte(op, entry->pte, entry->level);
+    const uint64_t size = pgt_level_size(op->pgt, entry->level);
 
-    if (pgt_valid(op->pgt, old))
-        op->seen |= old;
-    if (new == old)
+    if (pgt_valid(op->pgt, entry->pte))
+        op->seen |= entry->pte;
+    if (new == entry->pte)
         return;
-    op->changed++;
+    note_change(op, hyp_align_down(op->ia, size), size);
     if (!op->dry)
-        pgt_store(op->pgt, slot, new);
+        pgt_store(op->pgt, entry->slot, new);
 }
 
 /* Entries of one table, from `entry` on; ends before one that is a table. */
@@ -86,7 +99,7 @@ static void change_run(struct attr_op *op, const struct pgt_entry *entry)
     op->ia = hyp_align_down(op->ia, size);
     left = (hyp_align_up(end, size) - op->ia) >> pgt_level_shift(pgt, entry->level);
     if (left == 1) {
-        change_one(op, slot, entry->level, entry->pte);
+        change_one(op, entry);
         op->ia += size;
         return;
     }
@@ -107,7 +120,7 @@ static void change_range(struct attr_op *op)
     if (op->end - op->ia == pgt_page_size(op->pgt)) {
         const struct pgt_entry entry = pgt_find(op->pgt, op->ia);
 
-        change_one(op, entry.slot, entry.level, entry.pte);
+        change_one(op, &entry);
         return;
     }
     while (op->ia < op->end) {
@@ -121,16 +134,14 @@ enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size)
 {
     struct attr_op op = {.pgt = pgt, .clear = pgt->fmt->write_bit};
     enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
-    uint64_t start;
 
     if (err)
         return err;
     if (!pgt->fmt->stage2)
         return HYP_EINVAL;
-    start = op.ia;
     change_range(&op);
-    if (op.changed > 0)
-        hyp_pgt_flush_range(pgt, start, op.end - start);
+    if (op.changed_end > 0)
+        hyp_pgt_flush_range(pgt, op.changed_start, op.changed_end - op.changed_start);
     return HYP_OK;
 }
 
@@ -157,7 +168,7 @@ void hyp_pgt_mkyoung(struct hyp_pgt *pgt, hyp_ia_t ia)
     if (!pgt->fmt->stage2 || pgt_range(pgt, ia, 1, &op.ia, &op.end))
         return;
     change_range(&op);
-    if (op.changed > 0)
+    if (op.changed_end > 0)
         pgt_barrier(pgt, HYP_DSB_ISHST);
 }
 

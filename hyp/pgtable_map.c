@@ -152,8 +152,8 @@ static enum hyp_err change_entry_s2(const struct map_op *op, const struct pgt_st
     }
     hyp_pgt_replace(pgt, at->slot, op->ia, at->level, old, new, !op->note);
     if (pgt_is_table(pgt, old, at->level)) {
-        hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, at->level,
-                      hyp_pgt_target(pgt, new, at->level), pgt_level_size(pgt, at->level));
+        hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, at->level, hyp_pgt_target(pgt, new, at->level),
+                      pgt_level_size(pgt, at->level));
         hyp_pgt_subtree_free(pgt, pgt_target(pgt, old), at->level - 1);
     }
     return HYP_OK;
@@ -311,10 +311,10 @@ enum hyp_err hyp_pgt_map(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hyp_pa
                          hyp_prot_t prot, struct hyp_memcache *mc)
 {
     struct map_op op = {.pgt = pgt,
- .mc = mc,
- .prot = prot,
- .max_level = pgt->max_block_level,
- .stage2 = pgt->fmt->stage2};
+                        .mc = mc,
+                        .prot = prot,
+                        .max_level = pgt->max_block_level,
+                        .stage2 = pgt->fmt->stage2};
     enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
 
     if (err)

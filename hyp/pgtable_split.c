@@ -18,11 +18,11 @@ static uint64_t first_child(const struct hyp_pgt *pgt, uint64_t block, unsigned 
 
 /*
  * Builds a table that stands for the `block` at `ia` of `level`, and below it further tables for
- * what of the range it covers; nothing of it is live yet. HYP_ENOMEM with *table.v == 0: nothing was
- * built; with a table: it is complete, but part of the range stays in smaller blocks.
+ * what of the range it covers; nothing of it is live yet. HYP_ENOMEM with *table.v == 0: nothing
+ * was built; with a table: it is complete, but part of the range stays in smaller blocks.
  */
-static enum hyp_err build(const struct split_op *op, uint64_t block, uint64_t ia, unsigned int level,
-                          hyp_pa_t *table)
+static enum hyp_err build(const struct split_op *op, uint64_t block, uint64_t ia,
+                          unsigned int level, hyp_pa_t *table)
 {
     const struct hyp_pgt *pgt = op->pgt;
     const unsigned int entries = pgt_table_entries(pgt);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps TLBs and caches true to the tables: break-before-make, invalidation sequences and cache
- * maintenance. No other file of the core changes a valid entry into another one that needs these.
+ * What keeps TLBs and caches true to the tables: break-before-make, invalidation sequences and
+ * cache maintenance. No other file of the core changes a valid entry into another one that needs
+ * these.
  */
 #include "hyp/pgtable_priv.h"
 
@@ -15,8 +16,8 @@ static void invalidate(const struct hyp_pgt *pgt, enum hyp_tlbi op, int level, u
 }
 
 /*
- * Combined stage-1 and stage-2 entries are tagged with the va only, so that invalidating by ipa does
- * not find them: everything of the vmid's stage 1 goes too (DDI 0487 D8.17.5).
+ * Combined stage-1 and stage-2 entries are tagged with the va only, so that invalidating by ipa
+ * does not find them: everything of the vmid's stage 1 goes too (DDI 0487 D8.17.5).
  */
 void hyp_pgt_flush_ipa(const struct hyp_pgt *pgt, uint64_t ia, int level)
 {

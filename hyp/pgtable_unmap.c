@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unmap, for stage 2 (forgiving) and for hyp stage 1 (exact). Tables that become empty are freed. */
+/* Unmap, for stage 2 (forgiving) and for hyp stage 1 (exact). Tables that become empty are freed.
+ */
 #include "hyp/pgtable_priv.h"
 
 /* The way from the root to the lowest table that covers an address. */
@@ -29,10 +30,11 @@ static void find(const struct hyp_pgt *pgt, uint64_t ia, struct path *path)
 
 struct unmap_op {
     struct hyp_pgt *pgt;
-    uint64_t start, ia, end;
-    uint64_t bytes;   /* cleared */
-    uint64_t cleared; /* valid leaves cleared whose flush is still owed */
-    bool defer;       /* one range flush at the end instead of one for each leaf */
+    uint64_t ia, end;
+    uint64_t bytes; /* cleared */
+    /* What is owed a flush: the range, and blocks that stick out of it. Empty: nothing. */
+    uint64_t flush_start, flush_end;
+    bool defer; /* one range flush at the end instead of one for each leaf */
 };
 
 /* Frees the tables that ended with the range and that are empty, upwards. */
@@ -56,6 +58,14 @@ static void free_empty(struct unmap_op *op, const struct path *path, uint64_t la
     }
 }
 
+/* Leaves from `ia` on were valid until now; their flush can wait. */
+static void owe_flush(struct unmap_op *op, uint64_t ia, uint64_t size)
+{
+    op->flush_start = pgt_min(op->flush_start, ia);
+    if (op->flush_end < ia + size)
+        op->flush_end = ia + size;
+}
+
 /* One entry that is not zero, with all that is due for it alone. */
 static void clear_entry(struct unmap_op *op, hyp_pa_t slot, uint64_t ia, unsigned int level,
                         uint64_t pte)
@@ -67,9 +77,9 @@ static void clear_entry(struct unmap_op *op, hyp_pa_t slot, uint64_t ia, unsigne
     if (pgt_valid(pgt, pte)) {
         op->bytes += size;
         if (op->defer)
-            op->cleared++;
+            owe_flush(op, ia, size);
         else
-            hyp_pgt_flush_ipa(pgt, hyp_align_down(ia, size), (int)level);
+            hyp_pgt_flush_ipa(pgt, ia, (int)level);
     }
     pgt_count_sub(pgt, slot, 1);
     pgt_sync_old(pgt, pte, pgt_target(pgt, pte).v, size);
@@ -100,7 +110,8 @@ static unsigned int clear_chunk(struct unmap_op *op, hyp_pa_t slot, unsigned int
     pgt_fill(pgt, slot, 0, 0, i);
     pgt_count_sub(pgt, slot, used);
     op->bytes += valid * size;
-    op->cleared += valid;
+    if (valid > 0)
+        owe_flush(op, op->ia, i * size);
     return i;
 }
 
@@ -144,8 +155,8 @@ static void unmap_stage2(struct unmap_op *op)
         clear_run(op, &path);
         free_empty(op, &path, from);
     }
-    if (op->cleared > 0)
-        hyp_pgt_flush_range(op->pgt, op->start, op->end - op->start);
+    if (op->flush_end > 0)
+        hyp_pgt_flush_range(op->pgt, op->flush_start, op->flush_end - op->flush_start);
 }
 
 static enum hyp_err unmap_stage1(struct unmap_op *op)
@@ -181,7 +192,7 @@ enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint
         *unmapped = 0;
     if (err)
         return err;
-    op.start = op.ia;
+    op.flush_start = op.end;
     if (pgt->fmt->stage2)
         unmap_stage2(&op);
     else

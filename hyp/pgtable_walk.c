@@ -57,8 +57,8 @@ static enum hyp_err walk_entry(const struct walk *walk, struct hyp_visit_ctx *ct
     const struct hyp_pgt *pgt = walk->pgt;
     enum hyp_err err;
 
-    err = visit(walk, ctx,
-                pgt_is_table(pgt, ctx->pte, ctx->level) ? HYP_VISIT_PRE : HYP_VISIT_LEAF);
+    err =
+        visit(walk, ctx, pgt_is_table(pgt, ctx->pte, ctx->level) ? HYP_VISIT_PRE : HYP_VISIT_LEAF);
     if (err || !pgt_is_table(pgt, ctx->pte, ctx->level))
         return err;
     err = walk_table(walk, pgt_target(pgt, ctx->pte), ctx->level - 1, ctx->ia.v, ctx->end.v);

@@ -88,11 +88,11 @@ void hyp_sizing_end(struct hyp_sizing *sizing)
     sizing->vm_table = pages_of(rules, rules->vm_slots * rules->vm_slot_bytes);
     sizing->ffa = rules->ffa_mailboxes + pages_of(rules, rules->ffa_descriptor_bytes);
     sizing->selftest = rules->selftest_pages;
-    sizing->pages = sizing->hyp_s1 + sizing->host_s2 + sizing->vm_table + sizing->ffa +
-                    sizing->selftest;
+    sizing->pages =
+        sizing->hyp_s1 + sizing->host_s2 + sizing->vm_table + sizing->ffa + sizing->selftest;
     if (rules->descriptors_of_pool)
         sizing->vmemmap = descriptors_of_pool(rules, sizing->pages);
     sizing->pages += sizing->vmemmap;
-    sizing->reserved_bytes = hyp_align_up(sizing->pages << rules->page_shift,
-                                          hyp_level_size(rules->page_shift, 1));
+    sizing->reserved_bytes =
+        hyp_align_up(sizing->pages << rules->page_shift, hyp_level_size(rules->page_shift, 1));
 }

@@ -21,12 +21,12 @@ struct golden {
     unsigned int level;
 };
 
-#define S2         &hyp_fmt_arm64_s2, 12, 40
-#define S1         &hyp_fmt_arm64_s1, 12, 48
-#define PAGE       0x123456000, 0x1000
-#define R          HYP_PROT_R
-#define W          HYP_PROT_W
-#define X          HYP_PROT_X
+#define S2   &hyp_fmt_arm64_s2, 12, 40
+#define S1   &hyp_fmt_arm64_s1, 12, 48
+#define PAGE 0x123456000, 0x1000
+#define R    HYP_PROT_R
+#define W    HYP_PROT_W
+#define X    HYP_PROT_X
 
 static const struct golden rows[] = {
     {"page r", S2, FWB, R, PAGE, 0x004000012345675b, 0},
@@ -64,8 +64,8 @@ static const struct golden rows[] = {
     {"hyp device", S1, HYP_PGT_HVHE, R | W | HYP_PROT_DEVICE, PAGE, 0x0060000123456713, 0},
     {"page rwx, LPA2", S2, FWB | HYP_PGT_LPA2, R | W | X, PAGE, 0x00000001234564db, 0},
     {"hyp rw, LPA2", S1, HYP_PGT_LPA2, R | W, PAGE, 0x0040000123456443, 0},
-    {"16K page", &hyp_fmt_arm64_s2, 14, 40, FWB, R | W | X, 0x123454000, 0x4000,
-     0x00000001234547db, 0},
+    {"16K page", &hyp_fmt_arm64_s2, 14, 40, FWB, R | W | X, 0x123454000, 0x4000, 0x00000001234547db,
+     0},
     {"64K page", &hyp_fmt_arm64_s2, 16, 40, FWB, R | W | X, 0x123450000, 0x10000,
      0x00000001234507db, 0},
     /* From the layouts alone: addresses above 2^48. */

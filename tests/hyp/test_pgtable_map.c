@@ -365,10 +365,15 @@ static enum hyp_err starved(struct table_rig *rig, uint64_t pages, bool note)
  */
 static void want_of_the_nth_table_leaves_a_prefix(void **state)
 {
-    static const char *const prefix[] = {
-        "", "", "", "7fffdff000+1000 0 VAL\n", "7fffdff000+201000 0 VAL\n",
-        "7fffdff000+201000 0 VAL\n", "7fffdff000+201000 0 VAL\n", "7fffdff000+401000 0 VAL\n",
-        "7fffdff000+402000 0 VAL\n"};
+    static const char *const prefix[] = {"",
+                                         "",
+                                         "",
+                                         "7fffdff000+1000 0 VAL\n",
+                                         "7fffdff000+201000 0 VAL\n",
+                                         "7fffdff000+201000 0 VAL\n",
+                                         "7fffdff000+201000 0 VAL\n",
+                                         "7fffdff000+401000 0 VAL\n",
+                                         "7fffdff000+402000 0 VAL\n"};
 
     (void)state;
     for (unsigned int note = 0; note < 2; note++) {
@@ -418,10 +423,14 @@ static void a_table_that_cannot_be_is_refused(void **state)
         uint64_t flags;
         enum hyp_err err;
     } rows[] = {
-        {12, 40, 0, HYP_OK},           {13, 40, 0, HYP_EINVAL},
-        {12, 49, 0, HYP_EINVAL},       {12, 52, HYP_PGT_LPA2, HYP_OK},
-        {12, 24, 0, HYP_EINVAL},       {16, 40, HYP_PGT_LPA2, HYP_EINVAL},
-        {16, 52, 0, HYP_OK},           {16, 29, 0, HYP_EINVAL},
+        {12, 40, 0, HYP_OK},
+        {13, 40, 0, HYP_EINVAL},
+        {12, 49, 0, HYP_EINVAL},
+        {12, 52, HYP_PGT_LPA2, HYP_OK},
+        {12, 24, 0, HYP_EINVAL},
+        {16, 40, HYP_PGT_LPA2, HYP_EINVAL},
+        {16, 52, 0, HYP_OK},
+        {16, 29, 0, HYP_EINVAL},
         {14, 52, HYP_PGT_LPA2, HYP_OK},
     };
 

@@ -99,8 +99,7 @@ static void assert_same_translation(struct table_rig *rig)
         const uint64_t size = hyp_level_size(12, level);
 
         assert_int_equal(hyp_pgt_kind(&rig->pgt, pte, level), HYP_PTE_LEAF);
-        assert_int_equal(hyp_pgt_target(&rig->pgt, pte, level).v + (at & (size - 1)),
-                         4 * GIB + at);
+        assert_int_equal(hyp_pgt_target(&rig->pgt, pte, level).v + (at & (size - 1)), 4 * GIB + at);
         assert_int_equal(hyp_pgt_prot(&rig->pgt, pte), RWX);
     }
 }
@@ -118,9 +117,8 @@ static void want_of_the_nth_table_loses_no_mapping(void **state)
         for (uint64_t i = 0; i < n; i++)
             hyp_memcache_push(&mc, &rig.machine.vmemmap, hyp_pa((RIG_FIRST_PFN + 2 + i) << 12));
         map(&rig, GIB, 2 * GIB, 4 * GIB, RWX);
-        assert_int_equal(
-            hyp_pgt_split(&rig.pgt, (hyp_ia_t){2 * GIB - 4 * MIB}, 8 * MIB, &mc),
-            n < 6 ? HYP_ENOMEM : HYP_OK);
+        assert_int_equal(hyp_pgt_split(&rig.pgt, (hyp_ia_t){2 * GIB - 4 * MIB}, 8 * MIB, &mc),
+                         n < 6 ? HYP_ENOMEM : HYP_OK);
         assert_same_translation(&rig);
         assert_true(fake_table_counts_true(&rig.pgt));
         assert_int_equal(fake_table_pages(&rig.pgt), 2 + (n < 6 ? n : 6));

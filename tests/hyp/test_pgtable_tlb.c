@@ -36,8 +36,8 @@ static void unmap(struct table_rig *rig, uint64_t ia, uint64_t size)
 
 static void annotate(struct table_rig *rig, uint64_t ia, uint64_t size)
 {
-    assert_int_equal(
-        hyp_pgt_annotate(&rig->pgt, (hyp_ia_t){ia}, size, HYP_NOTE_DONATED, 2, NULL), HYP_OK);
+    assert_int_equal(hyp_pgt_annotate(&rig->pgt, (hyp_ia_t){ia}, size, HYP_NOTE_DONATED, 2, NULL),
+                     HYP_OK);
 }
 
 static void first_mappings_need_one_barrier_and_cleaning_without_fwb(void **state)
@@ -71,7 +71,8 @@ static void the_hosts_own_memory_is_never_cleaned(void **state)
     map(&rig, GIB, 4 * KIB, GIB, RWX);
     expect(&rig, "dsb-ishst");
     unmap(&rig, GIB, 4 * KIB);
-    expect(&rig, IPA_FLUSH("0x40000000/l0") " " IPA_FLUSH("0x40000000") " " IPA_FLUSH("0x40000000"));
+    expect(&rig,
+           IPA_FLUSH("0x40000000/l0") " " IPA_FLUSH("0x40000000") " " IPA_FLUSH("0x40000000"));
     rig_free(&rig);
 }
 
@@ -100,8 +101,8 @@ static void another_page_is_broken_before_it_is_made(void **state)
     rig_reset(&rig);
     rig.machine.fake.record |= 1u << FAKE_STORE;
     map(&rig, GIB, 4 * KIB, 5 * GIB, RWX);
-    expect(&rig, "store:0xc0003000=0x1000000000000000 " IPA_FLUSH("0x40000000/l0")
-                     " store:0xc0003000=0x1400007db dsb-ishst");
+    expect(&rig, "store:0xc0003000=0x1000000000000000 " IPA_FLUSH(
+                     "0x40000000/l0") " store:0xc0003000=0x1400007db dsb-ishst");
     rig_free(&rig);
 
     rig_init(&rig, RIG_OLD, 64);
@@ -338,9 +339,10 @@ static void stage_one_uses_addresses_of_el2(void **state)
     unmap(&rig, GIB, 8 * KIB);
     expect(&rig, VA_FLUSH("vale2is:0x40000000/l0") " " VA_FLUSH("vale2is:0x40001000/l0"));
     unmap(&rig, GIB + 8 * KIB, 8 * KIB);
-    expect(&rig, VA_FLUSH("vale2is:0x40002000/l0") " " VA_FLUSH("vale2is:0x40003000/l0") " "
-                     VA_FLUSH("vae2is:0x40003000") " " VA_FLUSH("vae2is:0x40003000") " "
-                     VA_FLUSH("vae2is:0x40003000"));
+    expect(&rig,
+           VA_FLUSH("vale2is:0x40002000/l0") " " VA_FLUSH("vale2is:0x40003000/l0") " " VA_FLUSH(
+               "vae2is:0x40003000") " " VA_FLUSH("vae2is:0x40003000") " " VA_FLUSH("vae2is:"
+                                                                                   "0x40003000"));
     rig_free(&rig);
 }
 

@@ -36,8 +36,9 @@ static void unmap_takes_pages_out_and_keeps_the_table_while_it_is_used(void **st
         assert_int_equal(map(&rig, GIB, 1 * MIB, 4 * GIB, RW), HYP_OK);
         assert_int_equal(unmap(&rig, GIB + 256 * KIB, 512 * KIB, &bytes), HYP_OK);
         assert_int_equal(bytes, 512 * KIB);
-        assert_table(&rig, i == 0 ? "40000000+40000 0 400001000007db\n400c0000+40000 0 400001000c07db\n"
-                                  : "40000000+40000 0 400001000007ff\n400c0000+40000 0 400001000c07ff\n");
+        assert_table(&rig,
+                     i == 0 ? "40000000+40000 0 400001000007db\n400c0000+40000 0 400001000c07db\n"
+                            : "40000000+40000 0 400001000007ff\n400c0000+40000 0 400001000c07ff\n");
         assert_int_equal(fake_table_pages(&rig.pgt), 4);
         rig_free(&rig);
     }
@@ -75,7 +76,8 @@ static void a_block_that_is_touched_goes_whole(void **state)
         assert_int_equal(map(&rig, GIB, 6 * MIB, 4 * GIB, RWX), HYP_OK);
         assert_int_equal(unmap(&rig, GIB + MIB, 2 * MIB, &bytes), HYP_OK);
         assert_int_equal(bytes, 4 * MIB);
-        assert_table(&rig, i == 0 ? "40400000+200000 1 1004007d9\n" : "40400000+200000 1 1004007fd\n");
+        assert_table(&rig,
+                     i == 0 ? "40400000+200000 1 1004007d9\n" : "40400000+200000 1 1004007fd\n");
         assert_int_equal(unmap(&rig, GIB + 5 * MIB, 4 * KIB, &bytes), HYP_OK);
         assert_int_equal(bytes, 2 * MIB);
         assert_table(&rig, "");
@@ -91,9 +93,9 @@ static void annotations_go_too_but_are_not_counted_as_unmapped(void **state)
         uint64_t bytes;
 
         rig_init(&rig, columns[i], 64);
-        assert_int_equal(hyp_pgt_annotate(&rig.pgt, (hyp_ia_t){GIB}, 4 * MIB, HYP_NOTE_POISONED, 0,
-                                          NULL),
-                         HYP_OK);
+        assert_int_equal(
+            hyp_pgt_annotate(&rig.pgt, (hyp_ia_t){GIB}, 4 * MIB, HYP_NOTE_POISONED, 0, NULL),
+            HYP_OK);
         rig_reset(&rig);
         assert_int_equal(unmap(&rig, GIB, 4 * MIB, &bytes), HYP_OK);
         assert_int_equal(bytes, 0);

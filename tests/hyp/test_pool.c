@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The buddy pool. A tiny pool is driven through every sequence of operations to a depth and compared,
- * after each step, with a model that does the same in the plainest way: whole lists, whole
- * descriptors, and which pages are known to be zero.
+ * The buddy pool. A tiny pool is driven through every sequence of operations to a depth and
+ * compared, after each step, with a model that does the same in the plainest way: whole lists,
+ * whole descriptors, and which pages are known to be zero.
  */
 #include "tests/support/cmocka_all.h"
 #include "tests/support/fake_port.h"
@@ -431,9 +431,9 @@ static void page_states_survive_the_pool(void **state)
     page = &machine.vmemmap.base[1];
     hyp_page_set_hyp_state(page, HYP_PAGE_OWNED);
     page->host_state = HYP_PAGE_NOPAGE;
-    assert_int_equal(hyp_pool_init(&machine.pool, &machine.fake.port, &machine.vmemmap, BIG_FIRST,
-                                   8, 0),
-                     HYP_OK);
+    assert_int_equal(
+        hyp_pool_init(&machine.pool, &machine.fake.port, &machine.vmemmap, BIG_FIRST, 8, 0),
+        HYP_OK);
     assert_int_equal(hyp_page_hyp_state(page), HYP_PAGE_OWNED);
     assert_int_equal(hyp_page_host_state(page), HYP_PAGE_NOPAGE);
     fake_machine_free(&machine);
@@ -449,9 +449,9 @@ static void a_pool_that_cannot_be_is_refused(void **state)
     fake_machine_init(&machine, 12, BIG_FIRST, 8, 0);
     assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST, 8, 9), HYP_EINVAL);
     assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST - 1, 8, 0), HYP_EINVAL);
-    assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST,
-                                   UINT64_C(0x100000000), 0),
-                     HYP_EINVAL);
+    assert_int_equal(
+        hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST, UINT64_C(0x100000000), 0),
+        HYP_EINVAL);
     fake_machine_free(&machine);
 }
 

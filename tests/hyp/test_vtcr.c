@@ -13,8 +13,8 @@ static void control_and_root_are_those_of_linux(void **state)
         unsigned int start_level; /* in the manual's numbering */
         uint64_t root_bytes;
     } rows[] = {
-        {12, 40, 2, false, 0x802a3558, 1, 8192},      {12, 48, 5, false, 0x802d3590, 0, 4096},
-        {12, 52, 6, true, 0x1802e358c, 0, 65536},     {14, 40, 2, false, 0x802ab558, 2, 262144},
+        {12, 40, 2, false, 0x802a3558, 1, 8192},  {12, 48, 5, false, 0x802d3590, 0, 4096},
+        {12, 52, 6, true, 0x1802e358c, 0, 65536}, {14, 40, 2, false, 0x802ab558, 2, 262144},
         {16, 40, 2, false, 0x802a7558, 2, 65536},
     };
 
@@ -53,14 +53,13 @@ static void stage_one_takes_as_many_levels_as_the_address_needs(void **state)
 {
     static const struct {
         unsigned int page_shift, ia_bits, levels;
-    } rows[] = {{12, 39, 3}, {12, 48, 4}, {12, 52, 5}, {14, 47, 3}, {14, 48, 4}, {16, 42, 2},
-                {16, 48, 3}, {16, 52, 3}};
+    } rows[] = {{12, 39, 3}, {12, 48, 4}, {12, 52, 5}, {14, 47, 3},
+                {14, 48, 4}, {16, 42, 2}, {16, 48, 3}, {16, 52, 3}};
 
     (void)state;
     for (unsigned int i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct hyp_pgt_config config = {.fmt = &hyp_fmt_arm64_s1,
-                                              .page_shift = rows[i].page_shift,
-                                              .ia_bits = rows[i].ia_bits};
+        const struct hyp_pgt_config config = {
+            .fmt = &hyp_fmt_arm64_s1, .page_shift = rows[i].page_shift, .ia_bits = rows[i].ia_bits};
 
         assert_int_equal(hyp_pgt_levels(&config), rows[i].levels);
         assert_int_equal(hyp_pgt_root_pages(&config), 1);

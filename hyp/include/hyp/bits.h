@@ -5,12 +5,12 @@
 
 #include <stdint.h>
 
-#define HYP_BIT(n)        (UINT64_C(1) << (n))
+#define HYP_BIT(n) (UINT64_C(1) << (n))
 /* Bits hi..lo, both included. */
-#define HYP_MASK(hi, lo)  ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
-#define HYP_MUST_USE      __attribute__((warn_unused_result))
-#define HYP_LIKELY(x)     __builtin_expect(!!(x), 1)
-#define HYP_UNLIKELY(x)   __builtin_expect(!!(x), 0)
+#define HYP_MASK(hi, lo) ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
+#define HYP_MUST_USE     __attribute__((warn_unused_result))
+#define HYP_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define HYP_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 
 /* Field with mask `mask` of `word`, shifted down to bit 0. */
 static inline uint64_t hyp_field_get(uint64_t word, uint64_t mask)

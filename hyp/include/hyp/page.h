@@ -26,8 +26,8 @@ enum hyp_borrower {
     HYP_BORROWER_GUEST = 1 << 2,
 };
 
-#define HYP_ORDER_TAIL  0xff       /* not the first page of its block */
-#define HYP_PAGE_NONE   UINT32_MAX /* end of a list of descriptors */
+#define HYP_ORDER_TAIL 0xff       /* not the first page of its block */
+#define HYP_PAGE_NONE  UINT32_MAX /* end of a list of descriptors */
 
 struct hyp_page {
     union {

@@ -3,8 +3,8 @@
  * Page tables: one walker for hyp stage 1 and stage 2, any granule, any entry format.
  *
  * Conventions of every operation below:
- *  - the range is [align_down(ia), align_up(ia + size)) in granules; HYP_ERANGE when either end lies
- *    beyond the input size; size 0 is HYP_EINVAL;
+ *  - the range is [align_down(ia), align_up(ia + size)) in granules; HYP_ERANGE when either end
+ * lies beyond the input size; size 0 is HYP_EINVAL;
  *  - nothing is locked here: the caller holds the lock that belongs to the table;
  *  - "IPA flush" below is the sequence TLBI IPAS2E1IS, DSB ISH, TLBI VMALLE1IS, DSB ISH, ISB (with
  *    DSB ISHST in front): combined stage-1+2 entries are not found by ipa, hence the second TLBI;
@@ -27,8 +27,8 @@ typedef uint64_t hyp_prot_t;
 #define HYP_PROT_PX        HYP_BIT(2) /* execute at EL1 (stage 2); execute (stage 1) */
 #define HYP_PROT_UX        HYP_BIT(3) /* execute at EL0 (stage 2); ignored by hyp stage 1 */
 #define HYP_PROT_X         (HYP_PROT_PX | HYP_PROT_UX)
-#define HYP_PROT_DEVICE    HYP_BIT(4) /* device nGnRE */
-#define HYP_PROT_NORMAL_NC HYP_BIT(5) /* normal, non-cacheable */
+#define HYP_PROT_DEVICE    HYP_BIT(4)        /* device nGnRE */
+#define HYP_PROT_NORMAL_NC HYP_BIT(5)        /* normal, non-cacheable */
 #define HYP_PROT_SW(n)     HYP_BIT(55 + (n)) /* software bits 0..3, where they are in the entry */
 #define HYP_PROT_SW_MASK   HYP_MASK(58, 55)
 #define HYP_PROT_RW        (HYP_PROT_R | HYP_PROT_W)
@@ -37,8 +37,8 @@ typedef uint64_t hyp_prot_t;
 /* Kinds of annotation: bits 63:60 of an invalid entry. Payload: bits 59:1. */
 enum hyp_note {
     HYP_NOTE_NONE = 0,
-    HYP_NOTE_LOCKED = 1,   /* an update is under way (break-before-make) */
-    HYP_NOTE_DONATED = 2,  /* payload: owner in [3:1]; guests add handle [19:4] and gfn [59:20] */
+    HYP_NOTE_LOCKED = 1,  /* an update is under way (break-before-make) */
+    HYP_NOTE_DONATED = 2, /* payload: owner in [3:1]; guests add handle [19:4] and gfn [59:20] */
     HYP_NOTE_POISONED = 3,
 };
 #define HYP_NOTE_TYPE_MASK    HYP_MASK(63, 60)
@@ -58,7 +58,8 @@ extern const struct hyp_pgt_fmt hyp_fmt_arm64_s2;
 #define HYP_PGT_HVHE       HYP_BIT(4) /* hyp stage 1 in the E2H layout */
 #define HYP_PGT_IDENTITY   HYP_BIT(5) /* stage 2: only ia == pa may be mapped */
 #define HYP_PGT_S1_ATTRS   HYP_BIT(6) /* stage 2: memory attributes come from stage 1 */
-#define HYP_PGT_NO_DIC     HYP_BIT(7) /* CTR_EL0.DIC is 0: new executable pages invalidate the I-cache */
+#define HYP_PGT_NO_DIC                                                                             \
+    HYP_BIT(7) /* CTR_EL0.DIC is 0: new executable pages invalidate the I-cache */
 
 struct hyp_pgt;
 
@@ -74,9 +75,10 @@ struct hyp_pgt_config {
     const struct hyp_port *port;
     const struct hyp_vmemmap *vmemmap;
     unsigned int page_shift; /* 12, 14, 16 */
-    unsigned int ia_bits;    /* input address size; stage 2 concatenates roots as 1.7 of the spec says */
-    uint64_t flags;          /* HYP_PGT_* */
-    uint16_t vmid;           /* stage 2 */
+    unsigned int
+        ia_bits;    /* input address size; stage 2 concatenates roots as 1.7 of the spec says */
+    uint64_t flags; /* HYP_PGT_* */
+    uint16_t vmid;  /* stage 2 */
     hyp_force_page_fn *force_page; /* NULL: never forced */
     unsigned int max_block_level;  /* largest leaf: 0 pages only, 1, 2; capped by the format */
 };
@@ -86,19 +88,21 @@ struct hyp_pgt {
     const struct hyp_port *port;
     const struct hyp_vmemmap *vmemmap;
     hyp_force_page_fn *force_page;
-    struct hyp_pool *pool;   /* table pages come from here and return here; may be NULL until boot ends */
-    struct hyp_early *early; /* boot: tables come from here instead, and are never counted or freed */
+    struct hyp_pool
+        *pool; /* table pages come from here and return here; may be NULL until boot ends */
+    struct hyp_early
+        *early; /* boot: tables come from here instead, and are never counted or freed */
     hyp_pa_t root;
     uint64_t flags;
     uint8_t page_shift, ia_bits;
-    uint8_t top_level;       /* level of the root table(s) */
+    uint8_t top_level; /* level of the root table(s) */
     uint8_t max_block_level;
     uint16_t vmid;
-    uint32_t root_entries;   /* entries of the root, concatenated tables together */
+    uint32_t root_entries; /* entries of the root, concatenated tables together */
     /* Where an entry holds its output address: in place, and bits above 2^48 moved down. */
     uint64_t out_mask, out_high_mask;
     uint8_t out_high_shift;
-    uint8_t out_bits;        /* output address size: 48, or 52 */
+    uint8_t out_bits; /* output address size: 48, or 52 */
     /* Rights encoded last: callers mostly repeat them. */
     hyp_prot_t recent_prot;
     uint64_t recent_attrs;
@@ -121,7 +125,8 @@ void hyp_pgt_destroy(struct hyp_pgt *pgt);
  * Maps [ia, ia + size) to pa onwards. Tables come from the pool, then from `mc` (may be NULL).
  * Stage 2: device together with NC, or either with X -> HYP_EINVAL; identity table and ia != pa ->
  * HYP_EINVAL; different PX and UX without FEAT_XNX -> HYP_EINVAL. Per leaf: largest block that fits
- * and is not forced; same entry, or only permissions differ -> HYP_EAGAIN; only software bits differ
+ * and is not forced; same entry, or only permissions differ -> HYP_EAGAIN; only software bits
+ * differ
  * -> plain store, no TLBI; anything else -> break-before-make with an IPA flush (a range flush or
  * VMALLS12E1IS when a table goes). A page inside a block replaces the block by an otherwise EMPTY
  * table; a block over a table frees the table (collapse). HYP_ENOMEM can leave a prefix mapped.
@@ -133,10 +138,11 @@ HYP_MUST_USE enum hyp_err hyp_pgt_map(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t
 
 /*
  * Stage 2: clears leaves and annotations, whole blocks even when partly covered; frees tables that
- * become empty. IPA flush per leaf, or one range flush at the end with FWB and range TLBI; without
- * FWB also a clean to the point of coherency per leaf.
- * Stage 1: HYP_EINVAL for an unmapped page or a partly covered block, with what came before it
- * unmapped; per leaf DSB ISHST, TLBI VALE2IS, DSB ISH, ISB. *unmapped (may be NULL): bytes cleared.
+ * become empty. IPA flush per leaf, or with FWB and range TLBI one range flush at the
+ * end, from the first to the last leaf that was cleared; an IPA flush without level for each freed
+ * table; without FWB also a clean to the point of coherency per leaf. Stage 1: HYP_EINVAL for an
+ * unmapped page or a partly covered block, with what came before it unmapped; per leaf DSB ISHST,
+ * TLBI VALE2IS, DSB ISH, ISB. *unmapped (may be NULL): bytes cleared.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                         uint64_t *unmapped);
@@ -161,10 +167,10 @@ hyp_prot_t hyp_pgt_prot(const struct hyp_pgt *pgt, uint64_t pte);
  * Attribute operations, stage 2 (stage 1 -> HYP_EINVAL). Entries that are not valid are passed over
  * by the ranged ones; for relax they are HYP_EAGAIN.
  * relax adds rights only (software bits or attributes -> HYP_EINVAL) and flushes the ipa on this
- * CPU (non-shareable) even when it returns HYP_EAGAIN; wrprotect flushes the range once, by a range
- * instruction or the whole vmid, when it changed anything; mkyoung sets AF, then DSB ISHST;
- * test_clear_young tells in *young whether AF was set anywhere, clears it when `clear` is set, and
- * flushes nothing: a stale AF only makes a page look old.
+ * CPU (non-shareable) even when it returns HYP_EAGAIN; wrprotect flushes from the first to the last
+ * leaf that it changed, by one range instruction or the whole vmid; mkyoung sets AF, then DSB
+ * ISHST; test_clear_young tells in *young whether AF was set anywhere, clears it when `clear` is
+ * set, and flushes nothing: a stale AF only makes a page look old.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot);
 HYP_MUST_USE enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size);

@@ -36,10 +36,10 @@ uint64_t hyp_early_used(const struct hyp_early *early);
 struct hyp_pool {
     const struct hyp_port *port;
     const struct hyp_vmemmap *vmemmap;
-    hyp_pfn_t first, end;      /* pages that belong to the pool and may merge */
+    hyp_pfn_t first, end; /* pages that belong to the pool and may merge */
     unsigned int max_order;
     uint32_t head[HYP_MAX_ORDER + 1], tail[HYP_MAX_ORDER + 1]; /* free lists, by order */
-    uint64_t free_pages;       /* pages on the free lists, external ones included */
+    uint64_t free_pages; /* pages on the free lists, external ones included */
 };
 
 /*

@@ -18,7 +18,8 @@
 #include <hyp/addr.h>
 #include <hyp/bits.h>
 
-/* Barriers. The architecture's own are stronger or equal: "DSB ISHST" and friends, see the names. */
+/* Barriers. The architecture's own are stronger or equal: "DSB ISHST" and friends, see the names.
+ */
 enum hyp_barrier {
     HYP_DSB_ISHST, /* stores visible to table walkers before what follows */
     HYP_DSB_ISH,   /* invalidation complete on all CPUs */

@@ -20,7 +20,7 @@ struct hyp_sizing_rules {
     uint64_t device_bytes;        /* host stage 2: device memory */
     uint64_t root_pages;          /* host stage 2: concatenated roots */
     uint64_t vm_slots, vm_slot_bytes;
-    uint64_t ffa_mailboxes;       /* one page each */
+    uint64_t ffa_mailboxes; /* one page each */
     uint64_t ffa_descriptor_bytes;
     uint64_t selftest_pages;
 };
