@@ -113,3 +113,30 @@ enum sim_status sim_compare(const char *path, const struct sim_config *config,
     free(plan.errors);
     return status;
 }
+
+enum sim_status sim_check_recording(const char *path, const struct sim_config *config,
+                                    struct sim_result *result, struct sim_error *error)
+{
+    static const struct {
+        const char *strategy, *kinds;
+    } machines[] = {
+        {"secretmem", "donate.kinds=unmapped"},
+        {"el2-bug", "donate.kinds=hypervisor"},
+    };
+    enum sim_status status = SIM_OK;
+
+    for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+        const struct sim_strategy *strategy = sim_strategy_find(machines[i].strategy);
+        struct sim_config check = *config;
+
+        if ((status = sim_config_set(&check, machines[i].kinds, error)) != SIM_OK ||
+            (status = sim_config_set(&check, "place.policy=recorded", error)) != SIM_OK ||
+            (status = sim_config_set(&check, "s1.block=page", error)) != SIM_OK ||
+            (status = sim_config_set(&check, "s2.enable=1", error)) != SIM_OK)
+            return status;
+        status = sim_compare(path, &check, &strategy, 1, 1, result, NULL, NULL, error);
+        if (status != SIM_OK || result->stats.count[SIM_COUNT_donations])
+            return status;
+    }
+    return status;
+}

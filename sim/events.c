@@ -104,8 +104,16 @@ static void page_flags(struct sim *sim, hyp_pa_t pa, const struct trace_event *e
 
 static bool counts_as_donation(const struct sim *sim, const struct trace_event *event)
 {
-    return !sim->strategy->baseline &&
-           (SIM_GET(&sim->config, donate, kinds) == 0 || event->b & TRACE_DONATE_UNMAPPED);
+    if (sim->strategy->baseline)
+        return false;
+    switch (SIM_GET(&sim->config, donate, kinds)) {
+    case SIM_KINDS_UNMAPPED:
+        return event->b & TRACE_DONATE_UNMAPPED;
+    case SIM_KINDS_HYPERVISOR:
+        return (event->owner & 0xff) == TRACE_OWNER_HYP;
+    default:
+        return true;
+    }
 }
 
 static void share_pages(struct sim *sim, uint8_t cpu, const struct trace_rec *rec,

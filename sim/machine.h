@@ -56,12 +56,15 @@ struct sim_stray {
     uint64_t esr, hpfar;
 };
 
+/* Values of donate.kinds. */
+enum { SIM_KINDS_ALL, SIM_KINDS_UNMAPPED, SIM_KINDS_HYPERVISOR };
+
 enum sim_outcome { SIM_RETRY, SIM_FIXED, SIM_PANIC };
 
 struct sim_strategy {
     const char *name, *summary;
-    bool baseline;         /* no donation takes place */
-    bool recorded;         /* see sim_strategy_is_recorded() */
+    bool baseline;    /* no donation takes place */
+    uint8_t recorded; /* donate.kinds under which this is what the recorded machine did; 0 none */
     bool edits_direct_map; /* needs a direct map of pages */
     bool stage2;           /* donations go through the hypervisor */
     bool carve_out;        /* donated pages come from the carve-out, whatever place.policy says */
@@ -205,8 +208,8 @@ void sim_direct_map_default(struct sim *sim, uint8_t cpu, hyp_pa_t pa);
 void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t pages);
 /* Adds [start, end) to the direct map; false when table pages are used up. */
 bool sim_host_extend(struct sim *sim, hyp_pa_t start, hyp_pa_t end);
-/* A kernel fault of `entry_cycles` that searches the exception table; SIM_PANIC when the instruction
- * has no entry. */
+/* A kernel fault of `entry_cycles` that searches the exception table; SIM_PANIC when the
+ * instruction has no entry. */
 enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_cycles);
 
 /* ---- sim/lend.c: pages change hands through the core ---- */

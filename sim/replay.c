@@ -304,7 +304,8 @@ void sim_result(const struct sim *sim, struct sim_result *result)
         .config = sim->config,
         .stats = sim->stats,
         .records = sim->records,
-        .compared = sim->strategy->recorded && SIM_GET(&sim->config, donate, kinds) == 1,
+        .compared = sim->strategy->recorded &&
+                    SIM_GET(&sim->config, donate, kinds) == sim->strategy->recorded,
         .report_count = sim->report_count,
         .memory_bytes = memory > sim->memory_before ? memory - sim->memory_before : 0,
     };

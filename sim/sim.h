@@ -26,10 +26,6 @@ const struct sim_strategy *sim_strategy_find(const char *name);
 const struct sim_strategy *sim_strategy_at(size_t index);
 const char *sim_strategy_name(const struct sim_strategy *strategy);
 const char *sim_strategy_summary(const struct sim_strategy *strategy);
-/* True when the strategy does to the direct map what the recorded kernel did, so that the recorded
- * faults must be predicted. */
-bool sim_strategy_is_recorded(const struct sim_strategy *strategy);
-
 /* ---- one run ---- */
 
 /* A machine for traces with this header. The configuration is copied and resolved. */
@@ -85,6 +81,13 @@ void sim_dump_tables(const struct sim *sim, FILE *out);
 uint64_t sim_memory_allocated(void);
 
 /* ---- many runs (sim/compare.c) ---- */
+
+/*
+ * The run that is held against the recording: what the recorded machine itself did (memfd_secret,
+ * or a hypervisor that stops), and nothing else. result->missed and ->spurious tell.
+ */
+enum sim_status sim_check_recording(const char *path, const struct sim_config *config,
+                                    struct sim_result *result, struct sim_error *error);
 
 /*
  * Replays the trace at `path` under each strategy, `jobs` at a time; the results do not depend on

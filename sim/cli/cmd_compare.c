@@ -90,29 +90,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The run that is held against the recording: what the recorded kernel did, and nothing else. */
-static enum sim_status check_recording(const struct arguments *args, struct sim_result *result,
-                                       bool *done, struct sim_error *error)
-{
-    const struct sim_strategy *recorded = sim_strategy_find("secretmem");
-    struct sim_config config = args->config;
-
-    *done = false;
-    for (size_t i = 0; i < args->count; i++)
-        *done |= sim_strategy_is_recorded(args->strategies[i]);
-    if (!*done)
-        return SIM_OK;
-    SIM_GET(&config, donate, kinds) = 1;
-    SIM_GET(&config, place, policy) = 0;
-    return sim_compare(args->trace, &config, &recorded, 1, 1, result, NULL, NULL, error);
-}
-
 static enum sim_status run(const struct arguments *args, struct sim_result *results,
                            struct sim_error *error)
 {
     static struct sim_result check;
     struct cli_progress progress;
-    bool checked, stale = false;
+    FILE *check_out = args->format == SIM_FORMAT_TABLE ? stdout : stderr;
+    bool stale = false;
 
     cli_progress_begin(&progress, 0);
     enum sim_status status =
@@ -123,18 +107,16 @@ static enum sim_status run(const struct arguments *args, struct sim_result *resu
     if (status != SIM_OK)
         return status;
     sim_out_results(results, args->count, args->format, stdout);
-    status = check_recording(args, &check, &checked, error);
+    status = sim_check_recording(args->trace, &args->config, &check, error);
     if (status != SIM_OK)
         return status;
-    if (checked) {
-        fprintf(args->format == SIM_FORMAT_TABLE ? stdout : stderr, "\n");
-        sim_out_check(&check, args->format == SIM_FORMAT_TABLE ? stdout : stderr);
-    }
+    fprintf(check_out, "\n");
+    sim_out_check(&check, check_out);
     for (size_t i = 0; i < args->plot_count && status == SIM_OK; i++)
         status = sim_plot_compare(results, args->count, args->trace, args->plots[i], error);
     for (size_t i = 0; i < args->count; i++)
         stale |= results[i].stats.count[SIM_COUNT_stale_uses] != 0;
-    if (status == SIM_OK && (stale || (checked && (check.missed || check.spurious))))
+    if (status == SIM_OK && (stale || check.missed || check.spurious))
         return SIM_CHECK_FAILED;
     return status;
 }

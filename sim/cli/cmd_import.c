@@ -15,8 +15,9 @@ struct arguments {
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "Trace to write ('-' is standard output)", 0},
     {"level", 'l', "N", 0, "zstd level, 1 to 22; default 19", 0},
-    {"el2-entries", 'e', "FILE", 0, "Crash console: the exceptions to EL2 that go with it", 0},
-    {"facts", 'F', "FILE", 0, "Text alone: facts.txt of the same kernel and machine", 0},
+    {"facts", 'F', "DIR", 0,
+     "INPUT is the console of a crash; DIR is a recording of the same kernel and machine", 0},
+    {"el2-entries", 'e', "FILE", 0, "With --facts: the exceptions to EL2 before the crash", 0},
     {0},
 };
 
@@ -59,6 +60,9 @@ static int import(const struct arguments *args, struct trace_import_stats *stats
 {
     struct stat st;
 
+    if (args->facts || args->entries)
+        return trace_import_crash(args->input, args->entries, args->facts, args->output,
+                                  args->level, stats, error);
     if (!stat(args->input, &st) && S_ISDIR(st.st_mode))
         return trace_import_recording(args->input, args->output, args->level, stats, error);
     return trace_import_ftrace(args->input, args->output, args->level, stats, error);

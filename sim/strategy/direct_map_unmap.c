@@ -29,7 +29,7 @@ static void on_reclaim(struct sim *sim, const struct sim_lend *lend)
 const struct sim_strategy sim_strategy_direct_map_unmap = {
     .name = "direct-map-unmap",
     .summary = "direct map and stage 2, one flush a page (Gunyah v17 19/35)",
-    .recorded = true,
+    .recorded = SIM_KINDS_UNMAPPED,
     .edits_direct_map = true,
     .stage2 = true,
     .donate = on_donate,

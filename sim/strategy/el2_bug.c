@@ -19,6 +19,7 @@ static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 const struct sim_strategy sim_strategy_el2_bug = {
     .name = "el2-bug",
     .summary = "stage 2 only; the hypervisor stops on a stray access (pKVM 6.12)",
+    .recorded = SIM_KINDS_HYPERVISOR,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

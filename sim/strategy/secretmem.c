@@ -25,7 +25,7 @@ static void on_reclaim(struct sim *sim, const struct sim_lend *lend)
 const struct sim_strategy sim_strategy_secretmem = {
     .name = "secretmem",
     .summary = "direct map only, one flush a page (mm/secretmem)",
-    .recorded = true,
+    .recorded = SIM_KINDS_UNMAPPED,
     .edits_direct_map = true,
     .donate = on_donate,
     .reclaim = on_reclaim,

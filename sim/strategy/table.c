@@ -34,8 +34,3 @@ const char *sim_strategy_summary(const struct sim_strategy *strategy)
 {
     return strategy->summary;
 }
-
-bool sim_strategy_is_recorded(const struct sim_strategy *strategy)
-{
-    return strategy->recorded;
-}
