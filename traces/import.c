@@ -167,7 +167,7 @@ static int put_all(struct recording *recording, struct trace_error *error)
 int trace_import_recording(const char *dir, const char *out, int level,
                            struct trace_import_stats *stats, struct trace_error *error)
 {
-    struct recording recording = {.importer = {.from = dir, .stats = stats}};
+    struct recording recording = {.importer = {.from = dir, .recording = true, .stats = stats}};
     struct importer *importer = &recording.importer;
     char *path = trace_path_join(dir, "access.zprec.zst");
     int status = -1;

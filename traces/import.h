@@ -86,6 +86,7 @@ struct import_pad {
 struct importer {
     struct import_plan plan;
     const char *from; /* what is imported, for messages */
+    bool recording;   /* a whole one */
     struct trace_writer *writer;
     struct trace_import_stats *stats;
     unsigned int cpu; /* of the next record */
@@ -93,9 +94,9 @@ struct importer {
     struct import_owned *owned; /* by frame */
     struct import_setup setup[IMPORT_SETUP_MAX];
     size_t setup_count;
-    struct import_pad *pad; /* last address of each zeropad load */
+    struct import_pad *pad; /* last address of each zeropad load that completed */
     size_t pad_count;
-    uint64_t last_pad[IMPORT_CPUS]; /* and of each CPU's last one */
+    uint64_t last_pad[IMPORT_CPUS]; /* and of each CPU's last one, completed or not */
 };
 
 /* With the plan made: creates the output. After a failure importer_close is still due. */

@@ -140,13 +140,12 @@ static void forget_setup(struct importer *importer, uint64_t frame, uint64_t pag
 
 /* ---- accesses ---- */
 
-/* Remembers the last address of each zeropad load. */
+/* Remembers the last address of each zeropad load that completed. */
 static int note_pad(struct importer *importer, uint64_t pc, uint64_t va, struct trace_error *error)
 {
     struct import_pad *pad = importer->pad;
     size_t i = 0;
 
-    importer->last_pad[importer->cpu] = va;
     while (i < importer->pad_count && pad[i].pc != pc)
         i++;
     if (i == importer->pad_count) {
@@ -161,11 +160,19 @@ static int note_pad(struct importer *importer, uint64_t pc, uint64_t va, struct 
     return 0;
 }
 
+static int put_access(struct importer *importer, const struct trace_site *site, uint32_t index,
+                      uint64_t va, struct trace_error *error)
+{
+    importer->stats->accesses++;
+    if (site->zeropad)
+        importer->last_pad[importer->cpu] = va;
+    return trace_write_access(importer->writer, importer->cpu, index, va, error);
+}
+
 int importer_access(struct importer *importer, const struct trace_site *site, uint32_t index,
                     uint64_t va, struct trace_error *error)
 {
-    importer->stats->accesses++;
-    if (trace_write_access(importer->writer, importer->cpu, index, va, error) < 0)
+    if (put_access(importer, site, index, va, error) < 0)
         return -1;
     if (site->zeropad && note_pad(importer, site->pc, va, error) < 0)
         return -1;
@@ -190,7 +197,7 @@ int importer_attempt(struct importer *importer, uint64_t pc, uint64_t far,
         if (importer->pad[i].pc == pc && reaches(importer->pad[i].last + 8, far))
             va = importer->pad[i].last + 8;
     }
-    return importer_access(importer, &site, index, va, error);
+    return put_access(importer, &site, index, va, error);
 }
 
 /* ---- events ---- */
@@ -368,7 +375,8 @@ static int describe(struct importer *importer, const char *clock, struct trace_e
     const char *slash = strrchr(importer->from, '/');
     char text[256];
 
-    snprintf(text, sizeof(text), "imported from %.200s\n",
+    snprintf(text, sizeof(text), "imported from %s%.200s\n",
+             importer->recording ? "the recording " : "",
              slash && slash[1] ? slash + 1 : importer->from);
     free(header->provenance);
     free(header->clock);
