@@ -90,6 +90,35 @@ static void check_arm64_p(const char *path)
     trace_summary_free(&summary);
 }
 
+/* The console's last load: into the page at FAR, by the first entry of link_path_walk. */
+static void check_crash(const char *path, uint64_t far, uint64_t accesses)
+{
+    struct trace_summary summary = summarise(path);
+    const struct trace_phase *total = &summary.total;
+    struct trace_error error = {""};
+    struct trace_source *source = trace_open(path, &error);
+    struct trace_block block;
+    const struct trace_rec *last;
+
+    assert_int_equal(total->kind[TRACE_ACCESS], accesses);
+    assert_int_equal(total->kind[TRACE_DONATE], 40 * 3);
+    assert_int_equal(total->donated_end, 40 * 5);
+    assert_int_equal(total->crossing_mapped, 1);
+    assert_int_equal(total->touched, 0);
+    assert_int_equal(summary.refused, 0);
+    assert_int_equal(summary.faults[TRACE_OUTCOME_PANIC], 1);
+    assert_non_null(source);
+    assert_int_equal(source->next(source, &block, &error), 1);
+    last = &block.rec[block.count - 3];
+    assert_int_equal(last[0].addr, far - 1);
+    assert_int_equal(block.sites[last[0].site].pc, 0xffff80008046bd58);
+    assert_int_equal(last[1].kind, TRACE_KFAULT);
+    assert_int_equal(last[1].addr, far);
+    assert_int_equal(last[2].kind, TRACE_MARK);
+    source->close(source);
+    trace_summary_free(&summary);
+}
+
 static void import(const char *name, void (*check)(const char *path))
 {
     struct trace_import_stats stats;
@@ -124,6 +153,13 @@ static void the_bundled_arm64_p_has_the_known_figures(void **state)
     check_arm64_p(SOURCE_DIR "/traces/data/arm64-p.fltrace");
 }
 
+static void the_bundled_crashes_end_with_the_load_that_killed_the_host(void **state)
+{
+    (void)state;
+    check_crash(SOURCE_DIR "/traces/data/crash-neoverse-n1.fltrace", 0xffff000008216000, 1496);
+    check_crash(SOURCE_DIR "/traces/data/crash-cortex-a72.fltrace", 0xffff000003d18000, 1410);
+}
+
 static void importing_arm64_p_gives_the_known_figures(void **state)
 {
     (void)state;
@@ -141,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bundled_arm64_a_has_the_known_figures),
         cmocka_unit_test(the_bundled_arm64_p_has_the_known_figures),
+        cmocka_unit_test(the_bundled_crashes_end_with_the_load_that_killed_the_host),
         cmocka_unit_test(importing_arm64_p_gives_the_known_figures),
         cmocka_unit_test(importing_arm64_a_gives_the_known_figures),
     };
