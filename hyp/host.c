@@ -12,17 +12,8 @@
 const struct hyp_region *hyp_host_region(const struct hyp_host *host, uint64_t pa, uint64_t *start,
                                          uint64_t *end)
 {
-    const struct hyp_region *region = host->regions;
-    unsigned int count = host->region_count;
+    const struct hyp_region *region = hyp_region_near(host, pa);
 
-    /* Narrows [region, region + count) to the last region that starts at or below pa; the step is
-     * a conditional move, since the outcome of the comparison cannot be predicted. */
-    while (count > 1) {
-        unsigned int half = count / 2;
-
-        region = region[half].base.v <= pa ? region + half : region;
-        count -= half;
-    }
     if (HYP_LIKELY(pa - region->base.v < region->size)) {
         *start = region->base.v;
         *end = region->base.v + region->size;

@@ -114,6 +114,7 @@ enum hyp_err hyp_init(struct hyp *hyp, const struct hyp_config *config)
     *hyp = (struct hyp){
         .port = config->port,
         .vmemmap = {config->vmemmap, config->vmemmap_first, config->page_shift},
+        .pfn_end = UINT64_C(1) << (pa_bits_of(config) - config->page_shift),
         .page_shift = config->page_shift,
         .pa_bits = pa_bits_of(config),
         .va_bits = hyp_config_va_bits(config),

@@ -38,17 +38,39 @@ unsigned int hyp_config_va_bits(const struct hyp_config *config);
 /* Not empty, and below the end of the physical address space. */
 static inline bool hyp_pa_range_valid(const struct hyp *hyp, hyp_pfn_t pfn, uint64_t count)
 {
-    uint64_t end = UINT64_C(1) << (hyp->pa_bits - hyp->page_shift);
+    return count && pfn < hyp->pfn_end && count <= hyp->pfn_end - pfn;
+}
 
-    return count && count <= end && pfn <= end - count;
+/* The last region that starts at or below pa, or the first. The step is a conditional move: the
+ * outcome of the comparison cannot be predicted. */
+static inline const struct hyp_region *hyp_region_near(const struct hyp_host *host, uint64_t pa)
+{
+    const struct hyp_region *region = host->regions;
+    unsigned int count = host->region_count;
+
+    while (count > 1) {
+        unsigned int half = count / 2;
+
+        region = region[half].base.v <= pa ? region + half : region;
+        count -= half;
+    }
+    return region;
 }
 
 /* HYP_EINVAL or HYP_EPERM unless all pages are usable RAM of one region. */
 static inline enum hyp_err hyp_check_ram_pages(const struct hyp *hyp, hyp_pfn_t pfn, uint64_t count)
 {
-    if (!hyp_pa_range_valid(hyp, pfn, count))
+    uint64_t pa = pfn << hyp->page_shift, size = count << hyp->page_shift;
+    const struct hyp_region *region;
+    uint64_t offset;
+
+    if (HYP_UNLIKELY(!hyp_pa_range_valid(hyp, pfn, count)))
         return HYP_EINVAL;
-    return hyp_host_check_ram(&hyp->host, pfn << hyp->page_shift, count << hyp->page_shift);
+    region = hyp_region_near(&hyp->host, pa);
+    offset = pa - region->base.v;
+    if (HYP_LIKELY(offset < region->size && size <= region->size - offset && !region->nomap))
+        return HYP_OK;
+    return hyp_host_check_ram(&hyp->host, pa, size);
 }
 
 static inline void hyp_page_set_host_state(struct hyp_page *page, enum hyp_page_state state)

@@ -137,24 +137,34 @@ enum hyp_err hyp_host_share_guest(struct hyp *hyp, struct hyp_vcpu *vcpu, hyp_pf
 
 /* ---- unshare ---- */
 
+/* This and the next run over the 512 pages of a block: few loads, branches and stores a page. That
+ * a guest borrows says that the share count is not zero. */
 static bool all_lent(const struct hyp_page *page, uint64_t count)
 {
     uint64_t i;
 
     for (i = 0; i < count; i++) {
-        if (page[i].host_state != HYP_PAGE_SHARED_OWNED || page[i].borrower != HYP_BORROWER_GUEST ||
-            !page[i].share_count)
+        if (page[i].borrower != HYP_BORROWER_GUEST || page[i].host_state != HYP_PAGE_SHARED_OWNED ||
+            page[i].hyp_state_compl)
             return false;
     }
     return true;
 }
 
-static void drop_share(struct hyp_page *page)
+static void drop_shares(struct hyp_page *page, uint64_t count)
 {
-    if (--page->share_count)
-        return;
-    page->borrower = 0;
-    hyp_page_set_host_state(page, HYP_PAGE_OWNED);
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        if (HYP_UNLIKELY(page[i].share_count > 1)) {
+            page[i].share_count--;
+            continue;
+        }
+        page[i].share_count = 0;
+        page[i].borrower = 0;
+        page[i].host_state = HYP_PAGE_OWNED;
+        page[i].hyp_state_compl = 0; /* as it was; so the two are one store */
+    }
 }
 
 static enum hyp_err unshare_guest_locked(struct hyp *hyp, struct hyp_vm *vm, uint64_t gfn,
@@ -165,7 +175,6 @@ static enum hyp_err unshare_guest_locked(struct hyp *hyp, struct hyp_vm *vm, uin
     struct hyp_page *page;
     enum hyp_err err;
     hyp_pa_t pa;
-    uint64_t i;
 
     if (leaf.state == HYP_GUEST_NOPAGE || leaf.state == HYP_GUEST_POISONED)
         return HYP_ENOENT;
@@ -177,8 +186,7 @@ static enum hyp_err unshare_guest_locked(struct hyp *hyp, struct hyp_vm *vm, uin
         return HYP_EPERM;
     err = hyp_pgt_unmap(&vm->pgt, hyp_gfn_ia(hyp, gfn), size, NULL);
     HYP_ASSERT(hyp->port, err == HYP_OK);
-    for (i = 0; i < count; i++)
-        drop_share(&page[i]);
+    drop_shares(page, count);
     hyp_tell(hyp, HYP_EV_TRANSITION, HYP_TR_HOST_UNSHARE_GUEST, pa, size);
     return HYP_OK;
 }

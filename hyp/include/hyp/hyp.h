@@ -72,6 +72,7 @@ struct hyp_cpu {
 struct hyp {
     const struct hyp_port *port;
     struct hyp_vmemmap vmemmap;
+    hyp_pfn_t pfn_end; /* of the physical address space */
     unsigned int page_shift;
     unsigned int pa_bits;
     unsigned int va_bits;

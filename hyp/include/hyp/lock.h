@@ -3,9 +3,9 @@
  * A ticket spinlock, and a record of what a CPU holds, for ports whose surroundings run
  * concurrently.
  *
- * The lock word: bits 15:0 the ticket that is served (owner), bits 31:16 the next ticket to give
- * out. Taking is one fetch-add on `next`, then waiting until `owner` is the ticket: first come,
- * first served. A zeroed lock is free.
+ * The lock is one 32-bit word: the ticket that is served (owner) below the next ticket to give out.
+ * Taking is one fetch-add on `next`, then waiting until `owner` is the ticket: first come, first
+ * served. Releasing is one store. A zeroed lock is free.
  */
 #ifndef HYP_LOCK_H
 #define HYP_LOCK_H
@@ -13,38 +13,35 @@
 #include <hyp/bits.h>
 #include <hyp/port.h>
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 struct hyp_spinlock {
-    _Atomic uint32_t word;
+    alignas(4) _Atomic uint16_t owner;
+    _Atomic uint16_t next;
 };
 
 /* The lock is held by the caller when it returns; stores of the last holder are visible. */
 static inline void hyp_spin_lock(struct hyp_spinlock *lock)
 {
-    uint32_t word = atomic_fetch_add_explicit(&lock->word, UINT32_C(1) << 16, memory_order_acquire);
-    uint32_t ticket = word >> 16;
+    uint16_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
 
-    while ((word & 0xffff) != ticket)
-        word = atomic_load_explicit(&lock->word, memory_order_acquire);
+    while (atomic_load_explicit(&lock->owner, memory_order_acquire) != ticket)
+        ;
 }
 
-/* Serves the next ticket. `owner` must wrap inside its 16 bits without carrying into `next`. */
+/* Serves the next ticket. Only the holder writes `owner`, so a plain increment will do. */
 static inline void hyp_spin_unlock(struct hyp_spinlock *lock)
 {
-    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    uint16_t owner = atomic_load_explicit(&lock->owner, memory_order_relaxed);
 
-    if (HYP_LIKELY((word & 0xffff) != 0xffff))
-        atomic_fetch_add_explicit(&lock->word, 1, memory_order_release);
-    else
-        atomic_fetch_sub_explicit(&lock->word, 0xffff, memory_order_release);
+    atomic_store_explicit(&lock->owner, (uint16_t)(owner + 1), memory_order_release);
 }
 
 static inline bool hyp_spin_is_locked(struct hyp_spinlock *lock)
 {
-    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
-
-    return (word >> 16) != (word & 0xffff);
+    return atomic_load_explicit(&lock->owner, memory_order_relaxed) !=
+           atomic_load_explicit(&lock->next, memory_order_relaxed);
 }
 
 /* What one CPU holds: an or of enum hyp_lock. A port keeps one for each CPU. */
