@@ -224,8 +224,12 @@ void hyp_pgt_destroy(struct hyp_pgt *pgt)
     const uint64_t bytes = hyp_align_up(8 * (uint64_t)pgt->root_entries, pgt_page_size(pgt));
 
     children_free(pgt, pgt->root, pgt->root_entries, pgt->top_level);
-    for (uint64_t at = 0; at < bytes; at += pgt_page_size(pgt))
-        hyp_pgt_table_free(pgt, hyp_pa_add(pgt->root, at));
+    /* The root was no HYP_EV_TABLE_ALLOC, so it is no HYP_EV_TABLE_FREE either. */
+    for (uint64_t at = 0; pgt_counted(pgt) && at < bytes; at += pgt_page_size(pgt)) {
+        const hyp_pa_t page = hyp_pa_add(pgt->root, at);
+
+        hyp_pool_put_many(pgt->pool, page, hyp_page_of(pgt->vmemmap, page)->refcount);
+    }
     pgt->root = hyp_pa(0);
 }
 

@@ -2,7 +2,8 @@
 # Question: what does each strategy cost over the same trace without donations, and does the machine
 # survive it?
 # Data:     faultline compare TRACE --plot FILE puts $costs (cycles over the baseline by cause, in
-#           millions), $panics (strategy, height, panics) and the variables in front of this text.
+#           millions), $panics and $survives (label, position, height, text; one of them a strategy)
+#           and the variables in front of this text.
 # Shape:    stage-2 strategies are of one height; those that edit the direct map add shootdown and
 #           table edits; strategies that do not repair a stray access are marked with their panics.
 set title title_text noenhanced font ",14"
@@ -15,8 +16,9 @@ set key outside right top noenhanced
 set ylabel "cycles over the run without donations (millions)"
 set xtics rotate by -35 left noenhanced
 set yrange [0:*]
-set auto x
+set xrange [-0.7:bars - 0.3]
 set rmargin 26
 set bmargin 7
 plot for [c = 2:columns] $costs using c:xtic(1) title columnheader(c) lc rgb word(colours, c - 1), \
-     $panics using 2:3:4 with labels textcolor rgb "#b00020" font ",11" offset 0,0.8 notitle
+     $panics using 2:3:4 with labels textcolor rgb "#b00020" font ",10" offset 0,0.8 notitle, \
+     $survives using 2:3:4 with labels textcolor rgb "#2e7d32" font ",10" offset 0,0.8 notitle

@@ -45,8 +45,8 @@ static void table_outcome(const struct sim_result *results, size_t count, FILE *
 {
     const struct sim_result *base = baseline_of(results, count);
 
-    fprintf(out, "%-17s %12s %8s %10s %8s %8s %7s %9s %8s %8s\n", "strategy", "Mcycles", "vs none",
-            "cyc/donate", "strays", "survive", "PANICS", "stray p50", "p99", "tables");
+    fprintf(out, "%-17s %9s %8s %10s %7s %8s %7s %9s %7s %7s\n", "strategy", "Mcycles", "vs none",
+            "cyc/donate", "strays", "survived", "PANICS", "stray p50", "p99", "tables");
     for (size_t i = 0; i < count; i++) {
         const struct sim_result *r = &results[i];
         const uint64_t *n = r->stats.count;
@@ -65,8 +65,8 @@ static void table_outcome(const struct sim_result *results, size_t count, FILE *
                              (int64_t)n[SIM_COUNT_donations]);
         }
         fprintf(out,
-                "%-17s %12s %8s %10s %8" PRIu64 " %8" PRIu64 " %7" PRIu64 " %9" PRIu64 " %8" PRIu64
-                " %8" PRIu64 "\n",
+                "%-17s %9s %8s %10s %7" PRIu64 " %8" PRIu64 " %7" PRIu64 " %9" PRIu64 " %7" PRIu64
+                " %7" PRIu64 "\n",
                 sim_strategy_name(r->strategy), millions(cycles, text, sizeof(text)), versus, each,
                 n[SIM_COUNT_strays], n[SIM_COUNT_survived], n[SIM_COUNT_panics],
                 sim_histogram_percentile(r->stats.stray_latency, 50),
@@ -74,18 +74,27 @@ static void table_outcome(const struct sim_result *results, size_t count, FILE *
     }
 }
 
+/* A column for each cause that anything was charged to. */
 static void table_causes(const struct sim_result *results, size_t count, FILE *out)
 {
-    fprintf(out, "\ncycles by cause, in millions\n%-17s", "strategy");
-    for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
-        fprintf(out, " %10s", sim_causes[c].name);
+    bool used[SIM_CAUSE_COUNT] = {false};
+
+    fprintf(out, "\n%-17s", "Mcycles by cause");
+    for (size_t c = 0; c < SIM_CAUSE_COUNT; c++) {
+        for (size_t i = 0; i < count; i++)
+            used[c] |= results[i].stats.cycles[c] != 0;
+        if (used[c])
+            fprintf(out, " %*s", (int)strlen(sim_causes[c].name) < 7 ? 7 : 10, sim_causes[c].name);
+    }
     fprintf(out, "\n");
     for (size_t i = 0; i < count; i++) {
         fprintf(out, "%-17s", sim_strategy_name(results[i].strategy));
         for (size_t c = 0; c < SIM_CAUSE_COUNT; c++) {
             char text[32];
 
-            fprintf(out, " %10s", millions(results[i].stats.cycles[c], text, sizeof(text)));
+            if (used[c])
+                fprintf(out, " %*s", (int)strlen(sim_causes[c].name) < 7 ? 7 : 10,
+                        millions(results[i].stats.cycles[c], text, sizeof(text)));
         }
         fprintf(out, "\n");
     }

@@ -12,7 +12,7 @@ extern const char sim_plot_compare_script[]; /* made from plots/compare.gp by th
 /* Eight colours that stay apart for colour-blind readers and in print (after Okabe and Ito). */
 static const char *const colours[] = {
     "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#cc79a7",
-    "#999999", "#f0e442", "#8c564b", "#7f3c8d", "#11a579", "#444444",
+    "#999999", "#f0e442", "#8c564b", "#7f3c8d", "#444444", "#bcbd22",
 };
 
 static const char *terminal_of(const char *path)
@@ -26,6 +26,14 @@ static const char *terminal_of(const char *path)
     if (dot && !strcmp(dot, ".pdf"))
         return "pdfcairo size 12in,7.2in font 'sans,11'";
     return NULL;
+}
+
+/* A trace's name without its folder. */
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
 }
 
 static const struct sim_result *baseline_of(const struct sim_result *results, size_t count)
@@ -51,6 +59,33 @@ static void put_millions(FILE *out, uint64_t cycles)
     fprintf(out, " %" PRIu64 ".%03" PRIu64, cycles / 1000000, cycles / 1000 % 1000);
 }
 
+/* What stands above the bars: of those that panic, or of those that survive. A point far outside
+ * keeps the block from being empty, which gnuplot refuses. */
+static void put_labels(FILE *out, const struct sim_result *results, size_t count, bool panics)
+{
+    const struct sim_result *base = baseline_of(results, count);
+
+    fprintf(out, "$%s << EOD\nx -99 0 \"\"\n", panics ? "panics" : "survives");
+    for (size_t i = 0, column = 0; i < count; i++) {
+        uint64_t height = 0, number = results[i].stats.count[SIM_COUNT_panics];
+
+        if (&results[i] == base)
+            continue;
+        for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+            height += c == SIM_CAUSE_access ? 0 : over(&results[i], base, c);
+        if (panics == (number != 0)) {
+            fprintf(out, "x %zu", column);
+            put_millions(out, height);
+            if (panics)
+                fprintf(out, " \"%" PRIu64 " PANIC%s\"\n", number, number == 1 ? "" : "S");
+            else
+                fprintf(out, " \"survives\"\n");
+        }
+        column++;
+    }
+    fprintf(out, "EOD\n");
+}
+
 static void put_data(FILE *out, const struct sim_result *results, size_t count)
 {
     const struct sim_result *base = baseline_of(results, count);
@@ -69,22 +104,9 @@ static void put_data(FILE *out, const struct sim_result *results, size_t count)
                 put_millions(out, over(&results[i], base, c));
         fprintf(out, "\n");
     }
-    fprintf(out, "EOD\n$panics << EOD\n");
-    for (size_t i = 0, column = 0; i < count; i++) {
-        uint64_t height = 0, panics = results[i].stats.count[SIM_COUNT_panics];
-
-        if (&results[i] == base)
-            continue;
-        for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
-            height += c == SIM_CAUSE_access ? 0 : over(&results[i], base, c);
-        fprintf(out, "x %zu", column++);
-        put_millions(out, height);
-        if (panics)
-            fprintf(out, " \"%" PRIu64 " PANICS\"\n", panics);
-        else
-            fprintf(out, " \"survives\"\n");
-    }
     fprintf(out, "EOD\n");
+    put_labels(out, results, count, true);
+    put_labels(out, results, count, false);
 }
 
 enum sim_status sim_plot_compare(const struct sim_result *results, size_t count, const char *title,
@@ -101,8 +123,10 @@ enum sim_status sim_plot_compare(const struct sim_result *results, size_t count,
     if (!out)
         return sim_fail(error, SIM_INTERNAL, "gnuplot cannot be started");
     fprintf(out,
-            "set terminal %s\nset output '%s'\ntitle_text = \"%s\"\ncolumns = %d\ncolours = \"",
-            terminal, path, title, (int)SIM_CAUSE_COUNT);
+            "set terminal %s\nset output '%s'\ntitle_text = \"%s: what each strategy adds\"\nbars "
+            "= %zu\ncolumns = %d\ncolours = \"",
+            terminal, path, name_of(title), count - (baseline_of(results, count) != NULL),
+            (int)SIM_CAUSE_COUNT);
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
         fprintf(out, "%s ", colours[c % (sizeof(colours) / sizeof(colours[0]))]);
     fprintf(out, "\"\n");
