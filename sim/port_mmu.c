@@ -27,14 +27,18 @@ static bool swap(void *ctx, hyp_pa_t pa, uint64_t old, uint64_t desired)
 static void stale(void *ctx, const struct mmu_stale *stale)
 {
     struct sim *sim = ctx;
+    char tables[40] = "fault";
 
-    if (sim->stats.count[SIM_COUNT_stale_uses]++ == 0)
-        fprintf(stderr,
-                "faultline: stale translation used at record %" PRIu64 ": cpu %u, va 0x%016" PRIx64
-                ", TLB says pa 0x%" PRIx64 ", tables say %s 0x%" PRIx64 "; missing: %s\n",
-                sim->position, stale->request.cpu, stale->request.va, stale->cached_pa.v,
-                stale->table_fault == MMU_OK ? "pa" : "fault, not pa", stale->table_pa.v,
-                stale->missing);
+    if (sim->stats.count[SIM_COUNT_stale_uses]++ != 0)
+        return;
+    if (stale->table_fault == MMU_OK)
+        snprintf(tables, sizeof(tables), "pa 0x%" PRIx64 "%s", stale->table_pa.v,
+                 stale->permission ? " with fewer rights" : "");
+    fprintf(stderr,
+            "faultline: stale translation used at record %" PRIu64 ": CPU %u, va 0x%016" PRIx64
+            ": the TLB gives pa 0x%" PRIx64 ", the tables give %s; missing: %s\n",
+            sim->position, stale->request.cpu, stale->request.va, stale->cached_pa.v, tables,
+            stale->missing);
 }
 
 void sim_port_mmu(struct sim *sim, struct mmu_port *port)
