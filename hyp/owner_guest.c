@@ -69,20 +69,41 @@ static bool guest_has_none(const struct hyp *hyp, const struct hyp_vm *vm, uint6
 
 /* ---- share ---- */
 
+static bool is_host_owned(const struct hyp_page *page)
+{
+    return page->host_state == HYP_PAGE_OWNED && !page->hyp_state_compl;
+}
+
+static bool is_lent(const struct hyp_page *page)
+{
+    return page->host_state == HYP_PAGE_SHARED_OWNED && page->borrower == HYP_BORROWER_GUEST;
+}
+
 static enum hyp_err check_lendable(const struct hyp_page *page, uint64_t count)
 {
     bool saturated = false;
     uint64_t i;
 
     for (i = 0; i < count; i++) {
-        bool is_lent =
-            page[i].host_state == HYP_PAGE_SHARED_OWNED && page[i].borrower == HYP_BORROWER_GUEST;
-
-        if (page[i].host_state != HYP_PAGE_OWNED && !is_lent)
+        if (HYP_LIKELY(is_host_owned(&page[i])))
+            continue;
+        if (!is_lent(&page[i]))
             return HYP_EPERM;
-        saturated |= is_lent && page[i].share_count == UINT32_MAX;
+        saturated |= page[i].share_count == UINT32_MAX;
     }
     return saturated ? HYP_EBUSY : HYP_OK;
+}
+
+static void add_shares(struct hyp_page *page, uint64_t count)
+{
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        page[i].share_count++;
+        page[i].borrower = HYP_BORROWER_GUEST;
+        page[i].host_state = HYP_PAGE_SHARED_OWNED;
+        page[i].hyp_state_compl = 0; /* as it was; so the two are one store */
+    }
 }
 
 static enum hyp_err share_guest_locked(struct hyp *hyp, struct hyp_vcpu *vcpu, hyp_pfn_t pfn,
@@ -92,7 +113,6 @@ static enum hyp_err share_guest_locked(struct hyp *hyp, struct hyp_vcpu *vcpu, h
     struct hyp_vm *vm = vcpu->vm;
     uint64_t size = count << hyp->page_shift;
     enum hyp_err err;
-    uint64_t i;
 
     if (!guest_has_none(hyp, vm, gfn, count))
         return HYP_EPERM;
@@ -105,11 +125,7 @@ static enum hyp_err share_guest_locked(struct hyp *hyp, struct hyp_vcpu *vcpu, h
                       prot | hyp_prot_of_state(HYP_PAGE_SHARED_BORROWED), &vcpu->mc);
     if (err)
         return err;
-    for (i = 0; i < count; i++) {
-        hyp_page_set_host_state(&page[i], HYP_PAGE_SHARED_OWNED);
-        page[i].borrower = HYP_BORROWER_GUEST;
-        page[i].share_count++;
-    }
+    add_shares(page, count);
     hyp_tell(hyp, HYP_EV_TRANSITION, HYP_TR_HOST_SHARE_GUEST, hyp_pfn_pa(hyp, pfn), size);
     return HYP_OK;
 }
