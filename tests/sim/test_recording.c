@@ -10,7 +10,7 @@
 
 #define ARM64_A SOURCE_DIR "/traces/data/arm64-a.fltrace"
 #define ARM64_P SOURCE_DIR "/traces/data/arm64-p.fltrace"
-#define CRASH   SOURCE_DIR "/traces/data/pkvm-crash.fltrace"
+#define CRASH   SOURCE_DIR "/traces/data/crash-neoverse-n1.fltrace"
 
 static void set(struct sim_config *config, const char *assignment)
 {
