@@ -17,7 +17,7 @@ static const struct argp_option options[] = {
     {"level", 'l', "N", 0, "zstd level, 1 to 22; default 19", 0},
     {"facts", 'F', "DIR", 0,
      "INPUT is the console of a crash; DIR is a recording of the same kernel and machine", 0},
-    {"el2-entries", 'e', "FILE", 0, "With --facts: the exceptions to EL2 before the crash", 0},
+    {"entries", 'e', "FILE", 0, "With --facts: the exceptions to EL2 before the crash", 0},
     {0},
 };
 
