@@ -166,14 +166,22 @@ static uint64_t run_invalidate_page(void *arg)
     return SEQUENCE / 16;
 }
 
-/* A full L2 and both L1s emptied, without the refill. */
+/* Everything of a VMID invalidated, and the walks that bring the resident pages back. */
 static uint64_t run_invalidate_all(void *arg)
 {
     const struct sequence_arg *a = arg;
     struct mmu_inval inval = {.op = MMU_TLBI_VMALLE1, .broadcast = true, .ttl = -1};
+    struct mmu_request request = {.el = 1};
+    struct mmu_result result;
 
-    mmu_invalidate(a->bench->mmu, &inval);
-    return 1;
+    for (uint32_t round = 0; round < 64; round++) {
+        mmu_invalidate(a->bench->mmu, &inval);
+        for (uint32_t page = 0; page < a->pages; page++) {
+            request.va = BASE + ((uint64_t)page << 12);
+            mmu_translate(a->bench->mmu, &request, &result);
+        }
+    }
+    return 64;
 }
 
 int main(int argc, char **argv)
@@ -216,7 +224,7 @@ int main(int argc, char **argv)
          .prepare = prepare_sequence,
          .run = run_invalidate_page,
          .arg = &second},
-        {.name = "tlbi/all",
+        {.name = "tlbi/all_and_900_walks",
          .prepare = prepare_sequence,
          .run = run_invalidate_all,
          .arg = &second},

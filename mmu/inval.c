@@ -170,13 +170,31 @@ static void probe(struct mmu *mmu, struct mmu_tlb *tlb, const struct scope *scop
     }
 }
 
+/*
+ * Operations on everything, without looking at each entry: possible while the array holds entries
+ * of one regime and VMID, which is nearly always. True: done.
+ */
+static bool apply_to_owner(struct mmu *mmu, struct mmu_tlb *tlb, const struct scope *scope)
+{
+    const struct mmu_entry like = {.regime = (uint8_t)(tlb->owner >> 16),
+                                   .vmid = (uint16_t)tlb->owner};
+    unsigned int kinds = (scope->op->s1 ? 1u << MMU_KIND_PAGE | 1u << MMU_KIND_WALK : 0) |
+                         (scope->op->s2 ? 1u << MMU_KIND_IPA : 0);
+
+    if (scope->op->by != BY_ALL || tlb->owner == MMU_OWNERS_MIXED)
+        return false;
+    if (regime_matches(scope, &like))
+        mmu->counters->inval_entries += mmu_tlb_clear(tlb, kinds);
+    return true;
+}
+
 static void apply(struct mmu *mmu, struct mmu_tlb *tlb, const struct scope *scope)
 {
     bool ipa = scope->op->by == BY_IPA;
     enum mmu_kind kind = ipa ? MMU_KIND_IPA : MMU_KIND_PAGE;
     bool walks = !ipa && !scope->op->last;
 
-    if (tlb->count == 0)
+    if (tlb->count == 0 || apply_to_owner(mmu, tlb, scope))
         return;
     if (scope->op->by == BY_ALL || scope->op->by == BY_ASID || tlb->split[ipa] != 0 ||
         probes(tlb, scope, kind) + (walks ? probes(tlb, scope, MMU_KIND_WALK) : 0) >

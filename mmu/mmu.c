@@ -26,14 +26,16 @@ static bool place_cpu(struct mmu_cpu *cpu, struct mmu_arena *arena, const struct
         c.l1d.entries = c.l1i.entries = c.l2.entries = c.walk_cache.entries = c.ipa_cache.entries =
             0;
     cpu->id = id;
+    bool made = mmu_tlb_init(&cpu->l1[0].tlb, arena, &c.l1d, seed) &&
+                mmu_tlb_init(&cpu->l1[1].tlb, arena, &c.l1i, seed + 1) &&
+                mmu_tlb_init(&cpu->l2, arena, &c.l2, seed + 2) &&
+                mmu_tlb_init(&cpu->walk_cache, arena, &c.walk_cache, seed + 3) &&
+                mmu_tlb_init(&cpu->ipa_cache, arena, &c.ipa_cache, seed + 4) &&
+                mmu_cache_init(&cpu->cache[0], arena, &c.cache[0]) &&
+                mmu_cache_init(&cpu->cache[1], arena, &c.cache[1]);
+    cpu->l1[0].tlb.fronted = cpu->l1[1].tlb.fronted = true;
     cpu->check_at = mmu_stale_start(config);
-    return mmu_tlb_init(&cpu->l1[0].tlb, arena, &c.l1d, seed) &&
-           mmu_tlb_init(&cpu->l1[1].tlb, arena, &c.l1i, seed + 1) &&
-           mmu_tlb_init(&cpu->l2, arena, &c.l2, seed + 2) &&
-           mmu_tlb_init(&cpu->walk_cache, arena, &c.walk_cache, seed + 3) &&
-           mmu_tlb_init(&cpu->ipa_cache, arena, &c.ipa_cache, seed + 4) &&
-           mmu_cache_init(&cpu->cache[0], arena, &c.cache[0]) &&
-           mmu_cache_init(&cpu->cache[1], arena, &c.cache[1]);
+    return made;
 }
 
 /* Lays the machine out in the arena; the first pass, without memory, finds only the size. */

@@ -65,6 +65,8 @@ _Static_assert(sizeof(struct mmu_entry) == 64, "an entry fills one cache line of
 
 /* ---- an array of them ---- */
 
+#define MMU_OWNERS_MIXED UINT32_MAX
+
 struct mmu_tlb {
     struct mmu_entry *entries;
     uint64_t *keys;           /* beside each entry: address, kind and size; 0 when invalid */
@@ -80,6 +82,8 @@ struct mmu_tlb {
     uint32_t split[2];
     uint8_t split_shift[2];
     enum mmu_repl repl;
+    bool fronted;   /* mmu_hit() looks at its entries without their keys */
+    uint32_t owner; /* regime and VMID of all entries; MMU_OWNERS_MIXED: not the same for all */
     uint64_t random;
     uint64_t shifts[MMU_KIND_COUNT];       /* bit n: entries of 2^n bytes are held */
     uint32_t resident[MMU_KIND_COUNT][64]; /* how many of each size */

@@ -9,6 +9,7 @@
 #include "mmu/tlb.h"
 
 #include <hyp/bits.h>
+#include <string.h>
 
 #define NO_ENTRY UINT32_MAX
 
@@ -148,7 +149,12 @@ static void account(struct mmu_tlb *tlb, const struct mmu_entry *entry, bool add
 {
     uint32_t *resident = &tlb->resident[entry->kind][entry->shift];
     uint32_t one = add ? 1u : UINT32_MAX;
+    uint32_t owner = mmu_tlb_owner(entry->regime, entry->vmid);
 
+    if (tlb->count == 0)
+        tlb->owner = owner;
+    else if (tlb->owner != owner)
+        tlb->owner = MMU_OWNERS_MIXED;
     *resident += one;
     if (*resident == 0)
         tlb->shifts[entry->kind] &= ~HYP_BIT(entry->shift);
@@ -179,6 +185,56 @@ void mmu_tlb_drop(struct mmu_tlb *tlb, uint32_t index)
     entry->gen = 0;
     if (way < tlb->hint[set])
         tlb->hint[set] = way;
+}
+
+static void relink(struct mmu_tlb *tlb)
+{
+    memset(tlb->bucket, 0, (tlb->bucket_mask + 1) * sizeof(tlb->bucket[0]));
+    for (uint32_t index = 0; index < tlb->ways; index++) {
+        if (tlb->keys[index] == 0)
+            continue;
+        uint32_t *link = &tlb->bucket[hash(tlb, tlb->keys[index])];
+        tlb->chain[index] = *link;
+        *link = index + 1;
+    }
+}
+
+static uint32_t forget(struct mmu_tlb *tlb, enum mmu_kind kind)
+{
+    uint32_t removed = 0;
+
+    for (uint64_t shifts = tlb->shifts[kind]; shifts; shifts &= shifts - 1) {
+        uint32_t *resident = &tlb->resident[kind][__builtin_ctzll(shifts)];
+        removed += *resident;
+        *resident = 0;
+    }
+    tlb->shifts[kind] = 0;
+    if (kind != MMU_KIND_WALK)
+        tlb->split[kind == MMU_KIND_IPA] = 0;
+    return removed;
+}
+
+uint64_t mmu_tlb_clear(struct mmu_tlb *tlb, unsigned int kinds)
+{
+    uint32_t entries = tlb->sets * tlb->ways, removed = 0;
+
+    for (unsigned int kind = 0; kind < MMU_KIND_COUNT; kind++)
+        if (kinds >> kind & 1)
+            removed += forget(tlb, (enum mmu_kind)kind);
+    if (removed == 0)
+        return 0;
+    tlb->count -= removed;
+    for (uint32_t index = 0; index < entries; index++) {
+        if (!(kinds >> (tlb->keys[index] >> 6 & 3) & 1))
+            continue;
+        tlb->keys[index] = 0;
+        if (tlb->fronted)
+            tlb->entries[index].allow = 0;
+    }
+    memset(tlb->hint, 0, tlb->sets * sizeof(tlb->hint[0]));
+    if (tlb->sets == 1)
+        relink(tlb);
+    return removed;
 }
 
 /* A way of the set for a new entry, empty. */

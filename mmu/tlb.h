@@ -39,6 +39,14 @@ struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entr
 
 void mmu_tlb_drop(struct mmu_tlb *tlb, uint32_t index);
 
+/* Removes every entry whose kind has its bit (1 << kind) in `kinds`; returns how many. */
+uint64_t mmu_tlb_clear(struct mmu_tlb *tlb, unsigned int kinds);
+
+static inline uint32_t mmu_tlb_owner(unsigned int regime, unsigned int vmid)
+{
+    return regime << 16 | vmid;
+}
+
 /* Index of the first entry with this key (address, kind and size) at or after the cursor;
  * UINT32_MAX when there is none. A cursor starts with mmu_tlb_first(). */
 uint32_t mmu_tlb_first(const struct mmu_tlb *tlb, uint64_t key);

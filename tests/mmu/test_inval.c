@@ -349,6 +349,116 @@ static void one_page_of_a_contiguous_run_takes_the_whole_entry(void **state)
     two_stage_close(&two);
 }
 
+/* ---- book-keeping ---- */
+
+/* Counts, sizes, hints and chains of an array against its keys. */
+static void check_books(const struct mmu_tlb *tlb)
+{
+    uint32_t resident[MMU_KIND_COUNT][64] = {{0}}, count = 0, split[2] = {0};
+
+    for (uint32_t index = 0; index < tlb->sets * tlb->ways; index++) {
+        const struct mmu_entry *entry = &tlb->entries[index];
+        uint64_t key = tlb->keys[index];
+        uint32_t at = UINT32_MAX;
+        if (key == 0) {
+            assert_true(index % tlb->ways >= tlb->hint[index / tlb->ways]);
+            assert_true(!tlb->fronted || entry->allow == 0);
+            continue;
+        }
+        assert_int_equal(key, mmu_tlb_key(entry->kind, entry->va, entry->shift));
+        for (at = mmu_tlb_first(tlb, key); at != index && at != UINT32_MAX;)
+            at = mmu_tlb_next(tlb, key, at);
+        assert_int_equal(at, index);
+        resident[entry->kind][entry->shift]++;
+        count++;
+        split[0] += entry->kind == MMU_KIND_PAGE && entry->s1_shift > entry->shift;
+        split[1] += entry->kind == MMU_KIND_IPA && entry->s2_shift > entry->shift;
+        assert_true(tlb->owner == MMU_OWNERS_MIXED ||
+                    tlb->owner == mmu_tlb_owner(entry->regime, entry->vmid));
+    }
+    assert_int_equal(count, tlb->count);
+    assert_memory_equal(resident, tlb->resident, sizeof(resident));
+    assert_memory_equal(split, tlb->split, sizeof(split));
+    for (unsigned int kind = 0; kind < MMU_KIND_COUNT; kind++)
+        for (unsigned int shift = 0; shift < 64; shift++)
+            assert_int_equal(tlb->shifts[kind] >> shift & 1, resident[kind][shift] != 0);
+}
+
+static void check_all_books(struct mmu_cpu *cpu)
+{
+    check_books(&cpu->l1[0].tlb);
+    check_books(&cpu->l1[1].tlb);
+    check_books(&cpu->l2);
+    check_books(&cpu->walk_cache);
+    check_books(&cpu->ipa_cache);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *seed >> 33;
+}
+
+/* Random accesses of `spaces` VMIDs among random operations of every kind. */
+static void shake(bool in_l2, bool blocks, unsigned int spaces)
+{
+    struct two_stage two;
+    struct mmu_config config = world_full_config();
+    uint64_t seed = 21;
+
+    config.l2_holds_walks = in_l2;
+    config.l1d.page_shifts = 1u << 12 | 1u << 16;
+    two_stage_open(&two, &config, 512);
+    if (blocks)
+        tree_set(&two.s1, TWO_VA, 1, TWO_IPA | S1_BLOCK);
+    tree_range(&two.s2, TWO_IPA, 0x100000, 0, TWO_PA, S2_PAGE | DESC_CONT);
+    for (unsigned int n = 0; n < 4000; n++) {
+        uint64_t page = next_random(&seed) % 512, what = next_random(&seed) % 64;
+        if (what == 0)
+            world_vmid(&two.world, (unsigned int)(next_random(&seed) % spaces));
+        else if (what == 1)
+            world_inval(&two.world, (enum mmu_tlbi)(next_random(&seed) % MMU_TLBI_COUNT),
+                        (next_random(&seed) % 2 ? TWO_VA : TWO_IPA) + (page << 12),
+                        (1 + next_random(&seed) % 64) << 12);
+        else
+            world_access(&two.world, TWO_VA + (page << 12), (enum mmu_access)(what % 3), 1);
+        if (what < 2)
+            check_all_books(mmu_cpu(two.world.mmu, 0));
+    }
+    two_stage_close(&two);
+}
+
+static void the_books_stay_right_whatever_happens(void **state)
+{
+    (void)state;
+    for (unsigned int variant = 0; variant < 8; variant++)
+        shake(variant & 1, variant & 2, variant & 4 ? 3 : 1);
+}
+
+static void an_operation_on_everything_of_one_space_spares_its_ipa_results(void **state)
+{
+    struct two_stage two;
+    struct mmu_config config = world_full_config();
+
+    (void)state;
+    config.l2_holds_walks = true;
+    config.l2.ways = 0;
+    two_stage_open(&two, &config, 64);
+    for (uint64_t page = 0; page < 64; page++)
+        world_load(&two.world, TWO_VA + (page << 12));
+    const struct mmu_tlb *l2 = &mmu_cpu(two.world.mmu, 0)->l2;
+    assert_int_equal(l2->resident[MMU_KIND_IPA][12], 64 + 4);
+    assert_int_equal(l2->count, 64 + 3 + 64 + 4);
+    world_inval(&two.world, MMU_TLBI_VMALLE1, 0, 0);
+    assert_int_equal(l2->count, 64 + 4);
+    assert_int_equal(mmu_counters(two.world.mmu)->inval_entries, 64 + 3 + 16);
+    struct mmu_result result = world_load(&two.world, TWO_VA + 0x5000);
+    assert_int_equal(result.refs_s1, 4);
+    assert_int_equal(result.refs_s2, 0);
+    check_all_books(mmu_cpu(two.world.mmu, 0));
+    two_stage_close(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +475,8 @@ int main(void)
         cmocka_unit_test(an_operation_beside_the_block_removes_none_of_its_pieces),
         cmocka_unit_test(an_ipa_operation_on_a_block_removes_the_pieces_of_its_result),
         cmocka_unit_test(one_page_of_a_contiguous_run_takes_the_whole_entry),
+        cmocka_unit_test(the_books_stay_right_whatever_happens),
+        cmocka_unit_test(an_operation_on_everything_of_one_space_spares_its_ipa_results),
     };
 
     return cmocka_run_group_tests_name("inval", tests, NULL, NULL);
