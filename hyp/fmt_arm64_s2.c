@@ -109,11 +109,13 @@ static enum hyp_err s2_relax(uint64_t flags, uint64_t pte, hyp_prot_t prot, uint
     if (prot & HYP_PROT_W)
         pte |= S2_AP_WRITE;
     if (prot & HYP_PROT_X) {
-        const hyp_prot_t all = (prot | s2_prot(flags, pte)) & HYP_PROT_X;
+        hyp_prot_t all = prot & HYP_PROT_X;
         const uint64_t memattr = hyp_field_get(pte, S2_MEMATTR);
 
         if (memattr == S2_DEVICE || memattr == S2_NORMAL_NC)
             return HYP_EINVAL;
+        if (all != HYP_PROT_X)
+            all |= s2_prot(flags, pte) & HYP_PROT_X;
         if (all != HYP_PROT_X && !(flags & HYP_PGT_XNX))
             return HYP_EINVAL;
         pte = (pte & ~S2_XN) | hyp_field(S2_XN, s2_xn(all));

@@ -79,7 +79,8 @@ static enum hyp_err install_table(const struct map_op *op, const struct pgt_step
 }
 
 /* Finds the place for the entry of op->ia, making tables on the way down to `level`. */
-static enum hyp_err descend(const struct map_op *op, unsigned int level, struct map_place *place)
+static inline enum hyp_err descend(const struct map_op *op, unsigned int level,
+                                   struct map_place *place)
 {
     const struct hyp_pgt *pgt = op->pgt;
     struct pgt_step at = pgt_step_first(pgt, op->ia);
@@ -201,7 +202,7 @@ static void fill_invalid(struct map_op *op, const struct pgt_step *at, unsigned 
 }
 
 /* One entry of a table, whatever it is now. */
-static enum hyp_err put_one(struct map_op *op, const struct pgt_step *at, uint64_t old)
+static inline enum hyp_err put_one(struct map_op *op, const struct pgt_step *at, uint64_t old)
 {
     const struct hyp_pgt *pgt = op->pgt;
     const uint64_t new = entry_at(op, op->pa, at->level);

@@ -6,13 +6,44 @@
  */
 #include "hyp/pgtable_priv.h"
 
-static void invalidate(const struct hyp_pgt *pgt, enum hyp_tlbi op, int level, uint64_t start,
-                       uint64_t size)
-{
-    const struct hyp_tlb_inv inv = {
-        .op = op, .vmid = pgt->vmid, .level = (int8_t)level, .start = start, .size = size};
+/* The port's two callbacks that a flush alternates between, looked up once. */
+struct flusher {
+    void *ctx;
+    void (*barrier)(void *ctx, enum hyp_barrier kind);
+    void (*tlb_inv)(void *ctx, const struct hyp_tlb_inv *inv);
+};
 
-    pgt->port->tlb_inv(pgt->port->ctx, &inv);
+static struct flusher flusher_of(const struct hyp_pgt *pgt)
+{
+    return (struct flusher){pgt->port->ctx, pgt->port->barrier, pgt->port->tlb_inv};
+}
+
+static struct hyp_tlb_inv by_address(const struct hyp_pgt *pgt, enum hyp_tlbi op, int level,
+                                     uint64_t start, uint64_t size)
+{
+    return (struct hyp_tlb_inv){
+        .op = op, .vmid = pgt->vmid, .level = (int8_t)level, .start = start, .size = size};
+}
+
+static struct hyp_tlb_inv by_vmid(const struct hyp_pgt *pgt, enum hyp_tlbi op)
+{
+    return (struct hyp_tlb_inv){.op = op, .vmid = pgt->vmid, .level = -1};
+}
+
+/* `first` and, when it is by ipa, `second` with the barrier between; `done` ends each. */
+static inline void flush(const struct hyp_pgt *pgt, enum hyp_barrier before, enum hyp_barrier done,
+                         const struct hyp_tlb_inv *first, const struct hyp_tlb_inv *second)
+{
+    const struct flusher f = flusher_of(pgt);
+
+    f.barrier(f.ctx, before);
+    f.tlb_inv(f.ctx, first);
+    f.barrier(f.ctx, done);
+    if (second) {
+        f.tlb_inv(f.ctx, second);
+        f.barrier(f.ctx, done);
+    }
+    f.barrier(f.ctx, HYP_ISB);
 }
 
 /*
@@ -21,44 +52,40 @@ static void invalidate(const struct hyp_pgt *pgt, enum hyp_tlbi op, int level, u
  */
 void hyp_pgt_flush_ipa(const struct hyp_pgt *pgt, uint64_t ia, int level)
 {
-    pgt_barrier(pgt, HYP_DSB_ISHST);
-    invalidate(pgt, HYP_TLBI_IPAS2E1IS, level, ia, pgt_page_size(pgt));
-    pgt_barrier(pgt, HYP_DSB_ISH);
-    invalidate(pgt, HYP_TLBI_VMALLE1IS, -1, 0, 0);
-    pgt_barrier(pgt, HYP_DSB_ISH);
-    pgt_barrier(pgt, HYP_ISB);
+    const struct hyp_tlb_inv stage2 =
+        by_address(pgt, HYP_TLBI_IPAS2E1IS, level, ia, pgt_page_size(pgt));
+    const struct hyp_tlb_inv combined = by_vmid(pgt, HYP_TLBI_VMALLE1IS);
+
+    flush(pgt, HYP_DSB_ISHST, HYP_DSB_ISH, &stage2, &combined);
 }
 
 void hyp_pgt_flush_ipa_local(const struct hyp_pgt *pgt, uint64_t ia, int level)
 {
-    pgt_barrier(pgt, HYP_DSB_NSH);
-    invalidate(pgt, HYP_TLBI_IPAS2E1, level, ia, pgt_page_size(pgt));
-    pgt_barrier(pgt, HYP_DSB_NSH);
-    invalidate(pgt, HYP_TLBI_VMALLE1, -1, 0, 0);
-    pgt_barrier(pgt, HYP_DSB_NSH);
-    pgt_barrier(pgt, HYP_ISB);
+    const struct hyp_tlb_inv stage2 =
+        by_address(pgt, HYP_TLBI_IPAS2E1, level, ia, pgt_page_size(pgt));
+    const struct hyp_tlb_inv combined = by_vmid(pgt, HYP_TLBI_VMALLE1);
+
+    flush(pgt, HYP_DSB_NSH, HYP_DSB_NSH, &stage2, &combined);
 }
 
 void hyp_pgt_flush_range(const struct hyp_pgt *pgt, uint64_t ia, uint64_t size)
 {
-    pgt_barrier(pgt, HYP_DSB_ISHST);
-    if (pgt->flags & HYP_PGT_RANGE_TLBI) {
-        invalidate(pgt, HYP_TLBI_RIPAS2E1IS, -1, ia, size);
-        pgt_barrier(pgt, HYP_DSB_ISH);
-        invalidate(pgt, HYP_TLBI_VMALLE1IS, -1, 0, 0);
-    } else {
-        invalidate(pgt, HYP_TLBI_VMALLS12E1IS, -1, 0, 0);
-    }
-    pgt_barrier(pgt, HYP_DSB_ISH);
-    pgt_barrier(pgt, HYP_ISB);
+    const struct hyp_tlb_inv range = by_address(pgt, HYP_TLBI_RIPAS2E1IS, -1, ia, size);
+    const struct hyp_tlb_inv combined = by_vmid(pgt, HYP_TLBI_VMALLE1IS);
+    const struct hyp_tlb_inv all = by_vmid(pgt, HYP_TLBI_VMALLS12E1IS);
+
+    if (pgt->flags & HYP_PGT_RANGE_TLBI)
+        flush(pgt, HYP_DSB_ISHST, HYP_DSB_ISH, &range, &combined);
+    else
+        flush(pgt, HYP_DSB_ISHST, HYP_DSB_ISH, &all, NULL);
 }
 
 void hyp_pgt_flush_va(const struct hyp_pgt *pgt, uint64_t va, int level, bool table)
 {
-    pgt_barrier(pgt, HYP_DSB_ISHST);
-    invalidate(pgt, table ? HYP_TLBI_VAE2IS : HYP_TLBI_VALE2IS, level, va, pgt_page_size(pgt));
-    pgt_barrier(pgt, HYP_DSB_ISH);
-    pgt_barrier(pgt, HYP_ISB);
+    const struct hyp_tlb_inv inv =
+        by_address(pgt, table ? HYP_TLBI_VAE2IS : HYP_TLBI_VALE2IS, level, va, pgt_page_size(pgt));
+
+    flush(pgt, HYP_DSB_ISHST, HYP_DSB_ISH, &inv, NULL);
 }
 
 /*

@@ -10,7 +10,7 @@ struct path {
     unsigned int level;
 };
 
-static void find(const struct hyp_pgt *pgt, uint64_t ia, struct path *path)
+static inline void find(const struct hyp_pgt *pgt, uint64_t ia, struct path *path)
 {
     struct pgt_step step = pgt_step_first(pgt, ia);
 
@@ -38,7 +38,7 @@ struct unmap_op {
 };
 
 /* Frees the tables that ended with the range and that are empty, upwards. */
-static void free_empty(struct unmap_op *op, const struct path *path, uint64_t last)
+static inline void free_empty(struct unmap_op *op, const struct path *path, uint64_t last)
 {
     const struct hyp_pgt *pgt = op->pgt;
 
@@ -67,8 +67,8 @@ static void owe_flush(struct unmap_op *op, uint64_t ia, uint64_t size)
 }
 
 /* One entry that is not zero, with all that is due for it alone. */
-static void clear_entry(struct unmap_op *op, hyp_pa_t slot, uint64_t ia, unsigned int level,
-                        uint64_t pte)
+static inline void clear_entry(struct unmap_op *op, hyp_pa_t slot, uint64_t ia, unsigned int level,
+                               uint64_t pte)
 {
     const struct hyp_pgt *pgt = op->pgt;
     const uint64_t size = pgt_level_size(pgt, level);

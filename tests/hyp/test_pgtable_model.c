@@ -483,13 +483,13 @@ static unsigned int run(unsigned int page_shift, uint64_t flags, enum fault faul
 static void small_pages_agree_with_both_oracles_on_a_current_cpu(void **state)
 {
     (void)state;
-    assert_int_equal(run(12, RIG_MODERN, FAULT_NONE, 3000), 3000);
+    assert_int_equal(run(12, RIG_MODERN, FAULT_NONE, 2000), 2000);
 }
 
 static void small_pages_agree_with_both_oracles_on_an_old_cpu(void **state)
 {
     (void)state;
-    assert_int_equal(run(12, RIG_OLD, FAULT_NONE, 3000), 3000);
+    assert_int_equal(run(12, RIG_OLD, FAULT_NONE, 2000), 2000);
 }
 
 static void middle_pages_agree_with_both_oracles(void **state)
