@@ -37,7 +37,7 @@ static void set_states(struct hyp_page *page, uint64_t count, enum hyp_page_stat
 static bool is_borrowed_by_hyp(const struct hyp_page *page)
 {
     return page->host_state == HYP_PAGE_SHARED_OWNED &&
-           hyp_page_hyp_state(page) == HYP_PAGE_SHARED_BORROWED;
+           page->hyp_state_compl == (HYP_PAGE_SHARED_BORROWED ^ HYP_PAGE_NOPAGE);
 }
 
 /* ---- share and unshare with the hypervisor ---- */
@@ -51,7 +51,7 @@ enum hyp_err hyp_host_share_hyp(struct hyp *hyp, hyp_pfn_t pfn)
         return err;
     page = hyp_pages_at(hyp, pfn);
     hyp_locks_take(hyp, HOST_AND_HYP, 0);
-    if (all_host_owned(page, 1)) {
+    if (HYP_LIKELY(all_host_owned(page, 1))) {
         set_states(page, 1, HYP_PAGE_SHARED_OWNED, HYP_PAGE_SHARED_BORROWED);
         page->borrower = HYP_BORROWER_HYP;
         hyp_tell(hyp, HYP_EV_TRANSITION, HYP_TR_HOST_SHARE_HYP, hyp_pfn_pa(hyp, pfn),
@@ -72,9 +72,9 @@ enum hyp_err hyp_host_unshare_hyp(struct hyp *hyp, hyp_pfn_t pfn)
         return err;
     page = hyp_pages_at(hyp, pfn);
     hyp_locks_take(hyp, HOST_AND_HYP, 0);
-    if (!is_borrowed_by_hyp(page)) {
+    if (HYP_UNLIKELY(!is_borrowed_by_hyp(page))) {
         err = HYP_EPERM;
-    } else if (page->refcount) {
+    } else if (HYP_UNLIKELY(page->refcount)) {
         err = HYP_EBUSY;
     } else {
         set_states(page, 1, HYP_PAGE_OWNED, HYP_PAGE_NOPAGE);
