@@ -1,45 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads native traces, from files and pipes. A block's checksums are verified before any of it is
- * used, so the caller sees whole and true blocks or a message. Decoding is in native_decode.c.
+ * Reads native traces in order, from files and pipes. A block's checksums are verified before any
+ * of it is used, so the caller sees whole and true blocks or a message. Decoding is in
+ * native_decode.c.
  */
 #include <errno.h>
 
-#include "traces/codec.h"
-#include "traces/native.h"
+#include "traces/native_reader.h"
 
 /* Bytes are read from the file in steps of this many, so that a broken length costs no memory. */
 #define READ_STEP (1u << 20)
 
-struct reader {
-    struct trace_source source; /* first: a source is cast back to its reader */
-    FILE *in;
-    char *path;
-    struct trace_header header;
-    struct trace_unpacker *unpacker;
-    struct native_decoder decoder;
-    struct trace_bytes packed;
-    struct trace_site *sites;
-    size_t site_count, site_room;
-    uint64_t offset;           /* bytes read */
-    uint64_t position;         /* of the next record */
-    uint64_t block;            /* number of the next block */
-    uint64_t skip;             /* records to pass over after a seek */
-    bool open, ended;          /* a block is being decoded; the index has been read */
-    struct trace_error broken; /* repeated by each call after the first failure */
-    bool failed;
-};
-
-typedef unsigned long long ull;
-
 static const struct trace_header *reader_header(struct trace_source *source)
 {
-    return &((struct reader *)source)->header;
+    return &((struct native_reader *)source)->header;
 }
 
 static void reader_close(struct trace_source *source)
 {
-    struct reader *reader = (struct reader *)source;
+    struct native_reader *reader = (struct native_reader *)source;
 
     if (!reader)
         return;
@@ -54,8 +33,7 @@ static void reader_close(struct trace_source *source)
     free(reader);
 }
 
-/* Reads up to `size` bytes after what `to` holds; fewer only at the end of the file. */
-static size_t read_more(struct reader *reader, struct trace_bytes *to, uint64_t size)
+size_t native_reader_read(struct native_reader *reader, struct trace_bytes *to, uint64_t size)
 {
     size_t done = 0;
 
@@ -75,7 +53,7 @@ static size_t read_more(struct reader *reader, struct trace_bytes *to, uint64_t 
     return done;
 }
 
-static int truncated(struct reader *reader, const char *inside, uint64_t begins,
+static int truncated(struct native_reader *reader, const char *inside, uint64_t begins,
                      struct trace_error *error)
 {
     if (reader->packed.failed)
@@ -91,8 +69,8 @@ static int truncated(struct reader *reader, const char *inside, uint64_t begins,
                       (ull)reader->position);
 }
 
-static int corrupt(struct reader *reader, uint64_t begins, const char *what,
-                   struct trace_error *error)
+int native_reader_corrupt(const struct native_reader *reader, uint64_t begins, const char *what,
+                          struct trace_error *error)
 {
     return trace_fail(error, "%s: block %llu at byte %llu (position %llu): %s", reader->path,
                       (ull)reader->block, (ull)begins, (ull)reader->position, what);
@@ -100,7 +78,7 @@ static int corrupt(struct reader *reader, uint64_t begins, const char *what,
 
 /* ---- file header ---- */
 
-static int check_fixed(struct reader *reader, struct trace_error *error)
+static int check_fixed(struct native_reader *reader, struct trace_error *error)
 {
     struct trace_cursor in = trace_cursor_of(reader->packed.at, NATIVE_HEADER_SIZE);
     uint64_t version;
@@ -119,7 +97,7 @@ static int check_fixed(struct reader *reader, struct trace_error *error)
     return 0;
 }
 
-static int read_header(struct reader *reader, struct trace_error *error)
+static int read_header(struct native_reader *reader, struct trace_error *error)
 {
     struct trace_bytes *packed = &reader->packed;
     struct trace_cursor in;
@@ -127,7 +105,7 @@ static int read_header(struct reader *reader, struct trace_error *error)
     uint8_t *body;
     int status;
 
-    if (read_more(reader, packed, NATIVE_HEADER_SIZE) < NATIVE_HEADER_SIZE) {
+    if (native_reader_read(reader, packed, NATIVE_HEADER_SIZE) < NATIVE_HEADER_SIZE) {
         if (packed->size >= 8 && memcmp(packed->at, NATIVE_MAGIC, 8) != 0)
             return trace_fail(error, "%s: not a native trace: expected FLTRACE at byte 0",
                               reader->path);
@@ -143,7 +121,7 @@ static int read_header(struct reader *reader, struct trace_error *error)
     if (size > NATIVE_BODY_MAX || raw > NATIVE_BODY_MAX)
         return trace_fail(error, "%s: impossible length in the file header", reader->path);
     packed->size = 0;
-    if (read_more(reader, packed, size) < size)
+    if (native_reader_read(reader, packed, size) < size)
         return truncated(reader, "the machine facts", NATIVE_HEADER_SIZE, error);
     body = malloc(raw + 1);
     if (!body)
@@ -164,8 +142,7 @@ static int read_header(struct reader *reader, struct trace_error *error)
 
 /* ---- blocks ---- */
 
-/* NULL, or what is wrong. */
-static const char *get_sites(struct reader *reader, const uint8_t *raw, size_t size)
+const char *native_reader_sites(struct native_reader *reader, const uint8_t *raw, size_t size)
 {
     struct trace_cursor in = trace_cursor_of(raw, size);
     uint64_t pc = 0;
@@ -190,7 +167,7 @@ static const char *get_sites(struct reader *reader, const uint8_t *raw, size_t s
 }
 
 /* Verifies and unpacks the sections, which are in `packed`. NULL, or what is wrong. */
-static const char *unpack(struct reader *reader, const struct native_block *block)
+static const char *unpack(struct native_reader *reader, const struct native_block *block)
 {
     struct native_decoder *decoder = &reader->decoder;
     const uint8_t *at = reader->packed.at;
@@ -210,11 +187,12 @@ static const char *unpack(struct reader *reader, const struct native_block *bloc
             return "a section cannot be decompressed";
         at += block->section[i].packed;
     }
-    wrong = get_sites(reader, decoder->section[NATIVE_SITES], block->section[NATIVE_SITES].raw);
+    wrong = native_reader_sites(reader, decoder->section[NATIVE_SITES],
+                                block->section[NATIVE_SITES].raw);
     return wrong ? wrong : native_decoder_start(decoder, block, reader->site_count);
 }
 
-static int load_block(struct reader *reader, uint64_t begins, struct trace_error *error)
+static int load_block(struct native_reader *reader, uint64_t begins, struct trace_error *error)
 {
     struct trace_bytes *packed = &reader->packed;
     struct native_block block;
@@ -222,22 +200,23 @@ static int load_block(struct reader *reader, uint64_t begins, struct trace_error
     uint64_t size;
 
     if (wrong)
-        return corrupt(reader, begins, wrong, error);
+        return native_reader_corrupt(reader, begins, wrong, error);
     if (block.first != reader->position || block.sites_before != reader->site_count)
-        return corrupt(reader, begins, "it does not continue the block before it", error);
+        return native_reader_corrupt(reader, begins, "it does not continue the block before it",
+                                     error);
     size = native_packed_size(&block);
     packed->size = 0;
-    if (read_more(reader, packed, size) < size)
+    if (native_reader_read(reader, packed, size) < size)
         return truncated(reader, "a block", begins, error);
     wrong = unpack(reader, &block);
     if (wrong)
-        return corrupt(reader, begins, wrong, error);
+        return native_reader_corrupt(reader, begins, wrong, error);
     reader->open = true;
     reader->block++;
     return 0;
 }
 
-static int bad_index(struct reader *reader, uint64_t begins, const char *what,
+static int bad_index(struct native_reader *reader, uint64_t begins, const char *what,
                      struct trace_error *error)
 {
     return trace_fail(error, "%s: index at byte %llu: %s; all %llu records before it are usable",
@@ -245,7 +224,7 @@ static int bad_index(struct reader *reader, uint64_t begins, const char *what,
 }
 
 /* The index begins; its fixed part and perhaps more is in `packed`. */
-static int check_index(struct reader *reader, uint64_t begins, struct trace_error *error)
+static int check_index(struct native_reader *reader, uint64_t begins, struct trace_error *error)
 {
     struct trace_bytes *packed = &reader->packed;
     struct trace_cursor in;
@@ -264,7 +243,7 @@ static int check_index(struct reader *reader, uint64_t begins, struct trace_erro
     (void)sites;
     size = blocks * NATIVE_ENTRY_SIZE + NATIVE_FOOTER_SIZE;
     if (packed->size < NATIVE_INDEX_SIZE + size &&
-        read_more(reader, packed, NATIVE_INDEX_SIZE + size - packed->size) == 0)
+        native_reader_read(reader, packed, NATIVE_INDEX_SIZE + size - packed->size) == 0)
         return bad_index(reader, begins, "truncated", error);
     if (packed->size < NATIVE_INDEX_SIZE + size)
         return bad_index(reader, begins, "truncated", error);
@@ -274,29 +253,29 @@ static int check_index(struct reader *reader, uint64_t begins, struct trace_erro
     if (packed->size != NATIVE_INDEX_SIZE + size || trace_get_fixed(&in, 8) != begins ||
         memcmp(trace_get_bytes(&in, 8), NATIVE_FOOTER, 8) != 0)
         return bad_index(reader, begins, "the footer after it is broken", error);
-    if (read_more(reader, packed, 1) != 0)
+    if (native_reader_read(reader, packed, 1) != 0)
         return bad_index(reader, begins, "more bytes follow it", error);
     return 0;
 }
 
 /* Reads the next block or the index. 1 a block, 0 the end, -1 an error. */
-static int load(struct reader *reader, struct trace_error *error)
+static int load(struct native_reader *reader, struct trace_error *error)
 {
     struct trace_bytes *packed = &reader->packed;
     uint64_t begins = reader->offset;
 
     packed->size = 0;
-    read_more(reader, packed, NATIVE_INDEX_SIZE);
+    native_reader_read(reader, packed, NATIVE_INDEX_SIZE);
     if (packed->size == NATIVE_INDEX_SIZE && memcmp(packed->at, NATIVE_INDEX, 8) == 0)
         return check_index(reader, begins, error) < 0 ? -1 : 0;
     if (packed->size == NATIVE_INDEX_SIZE)
-        read_more(reader, packed, NATIVE_BLOCK_SIZE - NATIVE_INDEX_SIZE);
+        native_reader_read(reader, packed, NATIVE_BLOCK_SIZE - NATIVE_INDEX_SIZE);
     if (packed->size < NATIVE_BLOCK_SIZE)
         return truncated(reader, "a block header or the index", begins, error);
     return load_block(reader, begins, error) < 0 ? -1 : 1;
 }
 
-static int reader_fail(struct reader *reader, const struct trace_error *error)
+int native_reader_fail(struct native_reader *reader, const struct trace_error *error)
 {
     reader->failed = true;
     if (error)
@@ -304,7 +283,7 @@ static int reader_fail(struct reader *reader, const struct trace_error *error)
     return -1;
 }
 
-static void fill(struct reader *reader, struct trace_block *block, size_t count)
+static void fill(struct native_reader *reader, struct trace_block *block, size_t count)
 {
     struct native_decoder *decoder = &reader->decoder;
 
@@ -330,10 +309,10 @@ static void fill(struct reader *reader, struct trace_block *block, size_t count)
     }
 }
 
-static int reader_next(struct trace_source *source, struct trace_block *block,
+int native_reader_next(struct trace_source *source, struct trace_block *block,
                        struct trace_error *error)
 {
-    struct reader *reader = (struct reader *)source;
+    struct native_reader *reader = (struct native_reader *)source;
 
     if (reader->failed)
         return trace_fail(error, "%s", reader->broken.text);
@@ -350,7 +329,7 @@ static int reader_next(struct trace_source *source, struct trace_block *block,
         reader->open = false;
         status = load(reader, error);
         if (status < 0)
-            return reader_fail(reader, error);
+            return native_reader_fail(reader, error);
         reader->ended = status == 0;
     }
     return 0;
@@ -358,14 +337,14 @@ static int reader_next(struct trace_source *source, struct trace_block *block,
 
 struct trace_source *trace_open(const char *path, struct trace_error *error)
 {
-    struct reader *reader = calloc(1, sizeof(*reader));
+    struct native_reader *reader = calloc(1, sizeof(*reader));
     bool pipe = strcmp(path, "-") == 0;
 
     if (!reader) {
         trace_fail(error, "%s: out of memory", path);
         return NULL;
     }
-    reader->source = (struct trace_source){reader_header, reader_next, reader_close};
+    reader->source = (struct trace_source){reader_header, native_reader_next, reader_close};
     reader->path = calloc(strlen(path) + sizeof("standard input"), 1);
     reader->unpacker = trace_unpacker_new();
     if (!reader->path || !reader->unpacker) {
@@ -385,152 +364,4 @@ struct trace_source *trace_open(const char *path, struct trace_error *error)
 fail:
     reader_close(&reader->source);
     return NULL;
-}
-
-/* ---- seeking ---- */
-
-/* Reads `size` bytes at `offset` into `packed`. */
-static bool read_at(struct reader *reader, uint64_t offset, uint64_t size)
-{
-    reader->packed.size = 0;
-    if (offset > INT64_MAX || fseek(reader->in, (long)offset, SEEK_SET) != 0)
-        return false;
-    reader->offset = offset;
-    return read_more(reader, &reader->packed, size) == size;
-}
-
-/* Finds the index by the footer and leaves its entries in `packed`. NULL, or what is wrong. */
-static const char *find_index(struct reader *reader, uint64_t *blocks, uint64_t *total)
-{
-    struct trace_cursor in;
-    uint64_t at, size;
-    long end;
-
-    if (fseek(reader->in, 0, SEEK_END) != 0 || (end = ftell(reader->in)) < 0)
-        return "it cannot be searched (a pipe?)";
-    if (end < NATIVE_FOOTER_SIZE + NATIVE_INDEX_SIZE ||
-        !read_at(reader, (uint64_t)end - NATIVE_FOOTER_SIZE, NATIVE_FOOTER_SIZE) ||
-        memcmp(reader->packed.at + 8, NATIVE_FOOTER, 8) != 0)
-        return "it has no index at its end; it is truncated";
-    in = trace_cursor_of(reader->packed.at, 8);
-    at = trace_get_fixed(&in, 8);
-    if (!read_at(reader, at, NATIVE_INDEX_SIZE) || memcmp(reader->packed.at, NATIVE_INDEX, 8) != 0)
-        return "its footer does not lead to the index";
-    in = trace_cursor_of(reader->packed.at + 8, NATIVE_INDEX_SIZE - 8);
-    *total = trace_get_fixed(&in, 8);
-    *blocks = trace_get_fixed(&in, 4);
-    in.at += 12;
-    size = trace_get_fixed(&in, 8);
-    if (trace_get_fixed(&in, 8) != trace_checksum(reader->packed.at, NATIVE_INDEX_SIZE - 8))
-        return "the checksum of its index does not match";
-    if (!read_at(reader, at + NATIVE_INDEX_SIZE, *blocks * NATIVE_ENTRY_SIZE) ||
-        size != trace_checksum(reader->packed.at, reader->packed.size))
-        return "the checksum of its index entries does not match";
-    return NULL;
-}
-
-static struct native_entry get_entry(const uint8_t *from)
-{
-    struct trace_cursor in = trace_cursor_of(from, NATIVE_ENTRY_SIZE);
-    struct native_entry entry = {.offset = trace_get_fixed(&in, 8)};
-
-    entry.first = trace_get_fixed(&in, 8);
-    entry.records = (uint32_t)trace_get_fixed(&in, 4);
-    entry.sites_before = (uint32_t)trace_get_fixed(&in, 4);
-    return entry;
-}
-
-/* Adds the sites that the block at `offset` defines, unless they are known. */
-static const char *learn_sites(struct reader *reader, const struct native_entry *entry)
-{
-    struct native_block block;
-    const char *wrong;
-    uint8_t *raw;
-
-    if (entry->sites_before < reader->site_count)
-        return NULL;
-    if (!read_at(reader, entry->offset, NATIVE_BLOCK_SIZE))
-        return "truncated";
-    wrong = native_get_block(reader->packed.at, &block);
-    if (wrong)
-        return wrong;
-    if (block.first != entry->first || block.sites_before != reader->site_count)
-        return "it is not the block of the index";
-    reader->packed.size = 0;
-    if (read_more(reader, &reader->packed, block.section[NATIVE_SITES].packed) <
-            block.section[NATIVE_SITES].packed ||
-        trace_checksum(reader->packed.at, reader->packed.size) != block.sites_sum)
-        return "the checksum of its sites does not match";
-    raw = malloc(block.section[NATIVE_SITES].raw + (size_t)1);
-    if (!raw)
-        return "out of memory";
-    if (trace_unpack(reader->unpacker, raw, block.section[NATIVE_SITES].raw, reader->packed.at,
-                     reader->packed.size) < 0)
-        wrong = "broken site definitions";
-    else
-        wrong = get_sites(reader, raw, block.section[NATIVE_SITES].raw);
-    free(raw);
-    return wrong;
-}
-
-/* Goes to the block with `position`, of which `entries` has the index. */
-static int go(struct reader *reader, const uint8_t *entries, uint64_t blocks, uint64_t position,
-              struct trace_error *error)
-{
-    uint64_t number = 0;
-    struct native_entry entry = get_entry(entries);
-
-    while (number + 1 < blocks) {
-        struct native_entry after = get_entry(entries + (number + 1) * NATIVE_ENTRY_SIZE);
-        const char *wrong;
-
-        if (after.first > position)
-            break;
-        wrong = learn_sites(reader, &entry);
-        if (wrong) {
-            reader->block = number;
-            reader->position = entry.first;
-            return corrupt(reader, entry.offset, wrong, error);
-        }
-        entry = after;
-        number++;
-    }
-    if (entry.sites_before > reader->site_count)
-        return corrupt(reader, entry.offset, "it needs sites that are not defined", error);
-    /* Sites of this block are defined again when it is read. */
-    reader->site_count = entry.sites_before;
-    reader->offset = entry.offset;
-    reader->block = number;
-    reader->position = entry.first;
-    reader->skip = position - entry.first;
-    if (fseek(reader->in, (long)entry.offset, SEEK_SET) != 0)
-        return trace_fail(error, "%s: cannot seek: %s", reader->path, strerror(errno));
-    return 0;
-}
-
-int trace_seek(struct trace_source *source, uint64_t position, struct trace_error *error)
-{
-    struct reader *reader = (struct reader *)source;
-    uint64_t blocks = 0, total = 0;
-    uint8_t *entries;
-    const char *wrong;
-    int status;
-
-    if (source->next != reader_next)
-        return trace_fail(error, "only a native trace file can be searched");
-    wrong = find_index(reader, &blocks, &total);
-    if (wrong)
-        return trace_fail(error, "%s: cannot go to position %llu: %s", reader->path, (ull)position,
-                          wrong);
-    if (position >= total)
-        return trace_fail(error, "%s: cannot go to position %llu: it has %llu records",
-                          reader->path, (ull)position, (ull)total);
-    entries = malloc(reader->packed.size + 1);
-    if (!entries)
-        return trace_fail(error, "%s: out of memory", reader->path);
-    memcpy(entries, reader->packed.at, reader->packed.size);
-    reader->open = reader->ended = reader->failed = false;
-    status = go(reader, entries, blocks, position, error);
-    free(entries);
-    return status < 0 ? reader_fail(reader, error) : 0;
 }

@@ -151,7 +151,7 @@ struct trace_source {
     void (*close)(struct trace_source *source);
 };
 
-/* ---- native reader (traces/native_read.c) ---- */
+/* ---- native reader (traces/native_read.c, native_seek.c) ---- */
 
 /* Opens a native trace; "-" is standard input. NULL with the error set. */
 struct trace_source *trace_open(const char *path, struct trace_error *error);
