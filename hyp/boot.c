@@ -3,7 +3,7 @@
  * The ten steps of boot, in order, and the way back from each. What the hypervisor maps of itself
  * is in boot_map.c, who owns it afterwards in boot_own.c.
  */
-#include "boot_priv.h"
+#include "hyp/boot_priv.h"
 
 /* ---- registers ---- */
 

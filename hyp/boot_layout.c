@@ -3,7 +3,7 @@
  * Where things go: the EL2 address space, the pieces of the pool, and private addresses. Pure
  * arithmetic, apart from hyp_private_map().
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #include <hyp/sizing.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot step 2: hyp stage 1 is built, while the old root is still in force; and the fixmap. */
-#include "boot_priv.h"
+#include "hyp/boot_priv.h"
 #include "hyp/pgtable_priv.h"
 
 static enum hyp_err map_linear(struct hyp *hyp, hyp_pa_t pa, uint64_t size, hyp_prot_t prot)

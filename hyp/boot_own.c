@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot steps 8 and 9: the host learns what is no longer its own, and nothing was forgotten. */
-#include "boot_priv.h"
+#include "hyp/boot_priv.h"
 
 static bool is_ram(const struct hyp *hyp, hyp_pa_t pa)
 {

@@ -3,7 +3,7 @@
 #ifndef HYP_BOOT_PRIV_H
 #define HYP_BOOT_PRIV_H
 
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 /* Address of the page with this number within the pool. */
 static inline hyp_pa_t hyp_pool_piece(const struct hyp *hyp, uint64_t page)

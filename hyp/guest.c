@@ -3,7 +3,7 @@
  * Hypercalls that a protected guest makes. Function numbers are those of Linux's vendor-specific
  * hypervisor service for memory sharing; the calling convention is Arm DEN 0028 (SMCCC).
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #include <hyp/esr.h>
 

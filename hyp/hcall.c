@@ -6,7 +6,7 @@
  */
 #include <hyp/hcall.h>
 
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 struct call {
     struct hyp *hyp;

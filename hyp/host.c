@@ -3,7 +3,7 @@
  * The host's stage 2: regions, the fault handler, and changes of what is foreign. Registers of an
  * injected abort are in host_inject.c; who may own what is decided in owner*.c.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #include <hyp/esr.h>
 

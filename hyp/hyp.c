@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One instance: the configuration is checked and taken over here; boot.c brings it to life. */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 /* Physical address bits by ID_AA64MMFR0_EL1.PARange (DDI 0487 D17.2.64). */
 static const uint8_t pa_bits_of_range[] = {32, 36, 40, 42, 44, 48, 52};

@@ -6,7 +6,7 @@
  * Each function is: range checks, locks, state checks, then changes that cannot fail. The one thing
  * that can fail late is a table page; it is asked for first, and what was done for it is undone.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #define HOST_AND_HYP (HYP_LOCK_HOST | HYP_LOCK_HYP)
 

@@ -3,7 +3,7 @@
  * The ownership table of owner.h as an invariant over descriptors and tables: what each state says
  * about a page must be what all four places say. It reads everything and repairs nothing.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 struct page_view {
     const struct hyp *hyp;

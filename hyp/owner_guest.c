@@ -4,7 +4,7 @@
  * protected: the host lends them pages, as many guests as it likes at once, and may change their
  * rights. Protected guests are in owner_pvm.c.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #define HOST_AND_GUEST (HYP_LOCK_HOST | HYP_LOCK_GUEST)
 

@@ -4,7 +4,7 @@
  * the hypervisor takes them from a dying guest, or by force from a living one when the host's
  * kernel has stumbled over one and cannot recover otherwise.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #include <hyp/esr.h>
 

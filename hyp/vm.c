@@ -3,7 +3,7 @@
  * The table of guests and their virtual CPUs: who exists, who is loaded where, and the cache of
  * pages that a vCPU's tables grow from. Birth and death of a guest are in vm_life.c.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 /* ---- slots ---- */
 

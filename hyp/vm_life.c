@@ -2,7 +2,7 @@
 /*
  * Birth and death of a guest: which pages the host gives for it, and how it gets them back.
  */
-#include "hyp_priv.h"
+#include "hyp/hyp_priv.h"
 
 #define ALL_BUT_GUEST (HYP_LOCK_VM_TABLE | HYP_LOCK_HOST | HYP_LOCK_HYP)
 

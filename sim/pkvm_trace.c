@@ -16,8 +16,9 @@
 #define RAM_SIZE   (UINT64_C(8) << 30)
 #define RAM_PAGES  (RAM_SIZE >> PAGE_SHIFT)
 #define POOL_BASE  UINT64_C(0xc0000000)
-#define META_PFN   UINT64_C(0x142000) /* metadata pages of guests and vCPUs: not fixed by the trace \
-                                       */
+#define META_PFN                                                                                   \
+    UINT64_C(0x142000) /* metadata pages of guests and vCPUs: not fixed by the trace               \
+                        */
 #define ARENA_PFN UINT64_C(0x180000)
 #define ARENA_GFN UINT64_C(0x40000)
 #define CACHE_PA  UINT64_C(0x144000000)
@@ -488,38 +489,4 @@ struct hyp *pkvm_trace_hyp(struct pkvm_trace *trace)
 hyp_pfn_t pkvm_trace_arena(void)
 {
     return ARENA_PFN;
-}
-
-const char *pkvm_trace_op_name(unsigned int op)
-{
-    static const char *const names[PKVM_TRACE_OPS] = {
-        "share_hyp",          "unshare_hyp",       "donate_hyp",    "hyp_donate_host",
-        "share_ffa",          "unshare_ffa",       "pin",           "unpin",
-        "share_guest",        "unshare_guest",     "donate_guest",  "guest_share_host",
-        "guest_unshare_host", "reclaim",           "force_reclaim", "host_access",
-        "donate_hyp_n",       "hyp_donate_host_n", "wrprotect",     "relax",
-        "clear_young",
-    };
-
-    return names[op];
-}
-
-bool pkvm_trace_print(FILE *out, uint64_t seed, uint64_t steps)
-{
-    struct pkvm_trace *trace = pkvm_trace_open(seed);
-    unsigned int op, k;
-
-    if (!trace)
-        return false;
-    pkvm_trace_run(trace, steps);
-    for (op = 0; op < PKVM_TRACE_OPS; op++) {
-        fprintf(out, "%-18s", pkvm_trace_op_name(op));
-        for (k = 0; k < PKVM_TRACE_RCS && trace->tally[op].count[k]; k++)
-            fprintf(out, " %d:%" PRIu64, trace->tally[op].rc[k], trace->tally[op].count[k]);
-        fputc('\n', out);
-    }
-    fprintf(out, "step %" PRIu64 " rc-hash %016" PRIx64 " state-hash %016" PRIx64 "\n",
-            trace->steps, trace->rc_hash, pkvm_trace_state_hash(trace));
-    pkvm_trace_close(trace);
-    return true;
 }
