@@ -191,37 +191,46 @@ static void release(struct hyp_pool *pool, uint32_t index)
     add_free(pool, order, index);
 }
 
+static inline void get_refs(struct hyp_pool *pool, hyp_pa_t pa, unsigned int count)
+{
+    struct hyp_page *page = hyp_page_of(pool->vmemmap, pa);
+    const unsigned int refs = page->refcount;
+
+    if (HYP_UNLIKELY(refs == 0 || count > UINT16_MAX - refs))
+        HYP_PANIC(pool->port, "reference to a free page, or one reference too many");
+    page->refcount = (uint16_t)(refs + count);
+}
+
+static inline void put_refs(struct hyp_pool *pool, hyp_pa_t pa, unsigned int count)
+{
+    struct hyp_page *page = hyp_page_of(pool->vmemmap, pa);
+    const unsigned int refs = page->refcount;
+
+    if (HYP_UNLIKELY(refs == 0 || count > refs))
+        HYP_PANIC(pool->port, "page reference count underflows");
+    page->refcount = (uint16_t)(refs - count);
+    if (refs == count)
+        release(pool, index_of(pool, pa));
+}
+
 void hyp_pool_get_many(struct hyp_pool *pool, hyp_pa_t pa, unsigned int count)
 {
-    struct hyp_page *page = page_at(pool, index_of(pool, pa));
-
-    if (HYP_UNLIKELY(page->refcount == 0))
-        HYP_PANIC(pool->port, "reference taken on a free page");
-    if (HYP_UNLIKELY(count > (unsigned int)UINT16_MAX - page->refcount))
-        HYP_PANIC(pool->port, "page reference count overflows");
-    page->refcount = (uint16_t)(page->refcount + count);
+    get_refs(pool, pa, count);
 }
 
 void hyp_pool_put_many(struct hyp_pool *pool, hyp_pa_t pa, unsigned int count)
 {
-    const uint32_t index = index_of(pool, pa);
-    struct hyp_page *page = page_at(pool, index);
-
-    if (HYP_UNLIKELY(count > page->refcount))
-        HYP_PANIC(pool->port, "page reference count underflows");
-    page->refcount = (uint16_t)(page->refcount - count);
-    if (page->refcount == 0 && count > 0)
-        release(pool, index);
+    put_refs(pool, pa, count);
 }
 
 void hyp_pool_get(struct hyp_pool *pool, hyp_pa_t pa)
 {
-    hyp_pool_get_many(pool, pa, 1);
+    get_refs(pool, pa, 1);
 }
 
 void hyp_pool_put(struct hyp_pool *pool, hyp_pa_t pa)
 {
-    hyp_pool_put_many(pool, pa, 1);
+    put_refs(pool, pa, 1);
 }
 
 void hyp_pool_split(struct hyp_pool *pool, hyp_pa_t pa)

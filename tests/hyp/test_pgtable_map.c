@@ -414,116 +414,6 @@ static void a_block_survives_when_its_table_cannot_be_had(void **state)
     rig_free(&rig);
 }
 
-/* ---- making a table ---- */
-
-static void a_table_that_cannot_be_is_refused(void **state)
-{
-    static const struct {
-        unsigned int page_shift, ia_bits;
-        uint64_t flags;
-        enum hyp_err err;
-    } rows[] = {
-        {12, 40, 0, HYP_OK},
-        {13, 40, 0, HYP_EINVAL},
-        {12, 49, 0, HYP_EINVAL},
-        {12, 52, HYP_PGT_LPA2, HYP_OK},
-        {12, 24, 0, HYP_EINVAL},
-        {16, 40, HYP_PGT_LPA2, HYP_EINVAL},
-        {16, 52, 0, HYP_OK},
-        {16, 29, 0, HYP_EINVAL},
-        {14, 52, HYP_PGT_LPA2, HYP_OK},
-    };
-
-    (void)state;
-    for (unsigned int i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct fake_machine machine;
-        struct hyp_pgt pgt;
-        struct hyp_pgt_config config = {.fmt = &hyp_fmt_arm64_s2,
-                                        .page_shift = rows[i].page_shift,
-                                        .ia_bits = rows[i].ia_bits,
-                                        .flags = rows[i].flags};
-
-        fake_machine_init(&machine, 12, RIG_FIRST_PFN, 64, 64);
-        config.port = &machine.fake.port;
-        config.vmemmap = &machine.vmemmap;
-        assert_int_equal(hyp_pgt_init(&pgt, &config, &machine.pool, NULL), rows[i].err);
-        assert_int_equal(hyp_pgt_init(&pgt, &config, NULL, NULL), HYP_EINVAL);
-        fake_machine_free(&machine);
-    }
-}
-
-static void a_root_can_be_brought_along(void **state)
-{
-    struct fake_machine machine;
-    struct hyp_pgt pgt;
-    struct hyp_pgt_config config = {
-        .fmt = &hyp_fmt_arm64_s2, .page_shift = 12, .ia_bits = 40, .max_block_level = 2};
-
-    (void)state;
-    fake_machine_init(&machine, 12, RIG_FIRST_PFN, 64, 16);
-    config.port = &machine.fake.port;
-    config.vmemmap = &machine.vmemmap;
-    assert_int_equal(
-        hyp_pgt_init_at(&pgt, &config, &machine.pool, hyp_pa((RIG_FIRST_PFN + 17) << 12)),
-        HYP_EINVAL);
-    assert_int_equal(
-        hyp_pgt_init_at(&pgt, &config, &machine.pool, hyp_pa((RIG_FIRST_PFN + 18) << 12)), HYP_OK);
-    assert_int_equal(hyp_pgt_map(&pgt, (hyp_ia_t){GIB}, 4 * KIB, hyp_pa(GIB), RWX, NULL), HYP_OK);
-    assert_true(fake_table_counts_true(&pgt));
-    hyp_pgt_destroy(&pgt);
-    assert_int_equal(machine.pool.free_pages, 18);
-    fake_machine_free(&machine);
-}
-
-static void boot_tables_are_neither_counted_nor_freed(void **state)
-{
-    struct fake_machine machine;
-    struct hyp_early early;
-    struct hyp_pgt pgt;
-    struct hyp_pgt_config config = {
-        .fmt = &hyp_fmt_arm64_s2, .page_shift = 12, .ia_bits = 40, .max_block_level = 2};
-
-    (void)state;
-    fake_machine_init(&machine, 12, RIG_FIRST_PFN, 64, 0);
-    config.port = &machine.fake.port;
-    config.vmemmap = &machine.vmemmap;
-    hyp_early_init(&early, &machine.fake.port, 12, hyp_pa((RIG_FIRST_PFN + 1) << 12), 6 << 12);
-    assert_int_equal(hyp_pgt_init(&pgt, &config, NULL, &early), HYP_OK);
-    assert_int_equal(pgt.root.v, (RIG_FIRST_PFN + 2) << 12); /* aligned to its two pages */
-    assert_int_equal(hyp_pgt_map(&pgt, (hyp_ia_t){GIB}, 4 * KIB, hyp_pa(GIB), RWX, NULL), HYP_OK);
-    assert_int_equal(hyp_early_used(&early), 5);
-    assert_int_equal(hyp_pgt_unmap(&pgt, (hyp_ia_t){GIB}, 4 * KIB, NULL), HYP_OK);
-    for (unsigned int i = 0; i < 64; i++)
-        assert_int_equal(machine.vmemmap.base[i].refcount, 0);
-    assert_int_equal(hyp_pgt_map(&pgt, (hyp_ia_t){GIB + 2 * MIB}, 4 * KIB, hyp_pa(GIB), RWX, NULL),
-                     HYP_OK);
-    assert_int_equal(hyp_pgt_map(&pgt, (hyp_ia_t){GIB + 4 * MIB}, 4 * KIB, hyp_pa(GIB), RWX, NULL),
-                     HYP_ENOMEM);
-    fake_machine_free(&machine);
-}
-
-static void destroy_gives_everything_back(void **state)
-{
-    struct fake_machine machine;
-    struct fake_snapshot before;
-    struct table_rig rig;
-
-    (void)state;
-    fake_machine_init(&machine, 12, RIG_FIRST_PFN, 64 + 128, 128);
-    fake_snapshot_take(&before, &machine);
-    fake_machine_free(&machine);
-
-    rig_init(&rig, RIG_MODERN, 128);
-    for (uint64_t i = 0; i < 20; i++)
-        assert_int_equal(map(&rig, i * (GIB + 2 * MIB), 12 * KIB, 4 * GIB, RWX), HYP_OK);
-    assert_int_equal(annotate(&rig, 600 * GIB, 4 * MIB, 2), HYP_OK);
-    hyp_pgt_destroy(&rig.pgt);
-    assert_int_equal(rig.machine.pool.free_pages, 128);
-    assert_true(fake_mem_equal(&before.mem, &rig.machine.fake.mem));
-    fake_snapshot_free(&before);
-    rig_free(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -548,10 +438,6 @@ int main(void)
         cmocka_unit_test(the_memcache_serves_when_the_pool_is_empty),
         cmocka_unit_test(want_of_the_nth_table_leaves_a_prefix),
         cmocka_unit_test(a_block_survives_when_its_table_cannot_be_had),
-        cmocka_unit_test(a_table_that_cannot_be_is_refused),
-        cmocka_unit_test(a_root_can_be_brought_along),
-        cmocka_unit_test(boot_tables_are_neither_counted_nor_freed),
-        cmocka_unit_test(destroy_gives_everything_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

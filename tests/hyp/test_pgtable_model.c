@@ -1,202 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random operations on a small window, against two oracles:
- *  - a flat model: for each page what it translates to, and at which level;
- *  - a TLB that caches whatever it can, whenever it can, and forgets only what an invalidation
- *    names: stage-2 entries by ipa and level, combined entries only as a whole. A translation left
- *    in it that the table no longer gives is stale; an entry changed from valid to valid without a
- *    break between is a violation of break-before-make.
+ * Random operations on a window of three blocks, against two oracles: a flat model, which knows for
+ * each page what it translates to and at which level, and the TLB of tests/support/tlb_model.h.
  * Both must notice faults that are put in on purpose.
  */
 #include "tests/support/cmocka_all.h"
-#include "tests/support/tables.h"
+#include "tests/support/tlb_model.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define AF        HYP_BIT(10)
 #define RIGHTS    (HYP_MASK(7, 6) | HYP_MASK(54, 53))
-#define SOFT      HYP_PROT_SW_MASK
 #define PTE_FWB   0x71b /* what remains of a page entry without rights and address */
 #define PTE_NOFWB 0x73f
 
-enum fault {
-    FAULT_NONE,
-    FAULT_NO_IPA_FLUSH,
-    FAULT_NO_COMBINED_FLUSH,
-    FAULT_NO_RANGE_FLUSH,
-    FAULT_NO_VMID_FLUSH,
-    FAULT_NO_BREAK,
-    FAULT_ENTRY, /* a stored entry loses a bit now and then */
-};
-
-/* One page of the window: its entry in page format, and the level of the leaf that gives it. */
-struct cell {
-    uint64_t pte;
-    unsigned int level;
-};
-
 struct world {
     struct table_rig rig;
-    struct hyp_port real; /* the fake port's callbacks, behind ours */
-    struct hyp_port port;
+    struct tlb_model tlb;
     uint64_t base, page, block; /* window start; bytes */
     unsigned int count;         /* pages */
     unsigned int per_block;
-    struct cell *model, *stage2, *combined; /* pte 0: not cached */
-    uint64_t random;
-    enum fault fault;
-    unsigned int stores;
-    bool broken; /* break-before-make violated */
+    struct tlb_cell *model;
 };
 
 static uint64_t draw(struct world *w)
 {
-    w->random ^= w->random << 13;
-    w->random ^= w->random >> 7;
-    w->random ^= w->random << 17;
-    return w->random >> 11;
-}
-
-/* ---- the hardware ---- */
-
-static struct cell walk(struct world *w, unsigned int i)
-{
-    const struct hyp_pgt *pgt = &w->rig.pgt;
-    struct cell cell = {0, 0};
-    uint64_t pte = hyp_pgt_leaf(pgt, (hyp_ia_t){w->base + i * w->page}, &cell.level);
-
-    if (cell.level == 1 && (pte & 1))
-        pte = (pte | 2) + (i % w->per_block) * w->page;
-    cell.pte = pte;
-    return cell;
-}
-
-/* The hardware may look at any page at any time. */
-static void speculate(struct world *w, unsigned int accesses)
-{
-    for (unsigned int n = 0; n < accesses; n++) {
-        const unsigned int i = (unsigned int)(draw(w) % w->count);
-
-        if (w->combined[i].pte)
-            continue;
-        if (!w->stage2[i].pte) {
-            const struct cell cell = walk(w, i);
-
-            if ((cell.pte & 1) && (cell.pte & AF))
-                w->stage2[i] = cell;
-        }
-        w->combined[i] = w->stage2[i];
-    }
-}
-
-static void forget_stage2(struct world *w, const struct hyp_tlb_inv *inv)
-{
-    for (unsigned int i = 0; i < w->count; i++) {
-        const uint64_t ia = w->base + i * w->page;
-        const uint64_t size = w->stage2[i].level == 0 ? w->page : w->block;
-        const bool one = inv->op == HYP_TLBI_IPAS2E1IS || inv->op == HYP_TLBI_IPAS2E1;
-
-        if (one && inv->level >= 0 && (unsigned int)inv->level != w->stage2[i].level)
-            continue; /* the hint says that there is no entry of another level */
-        if (one && ia / size != inv->start / size)
-            continue;
-        if (inv->op == HYP_TLBI_RIPAS2E1IS && (ia < inv->start || ia >= inv->start + inv->size))
-            continue;
-        w->stage2[i].pte = 0;
-    }
-}
-
-static bool swallowed(const struct world *w, enum hyp_tlbi op)
-{
-    return (w->fault == FAULT_NO_IPA_FLUSH && op == HYP_TLBI_IPAS2E1IS) ||
-           (w->fault == FAULT_NO_COMBINED_FLUSH && op == HYP_TLBI_VMALLE1IS) ||
-           (w->fault == FAULT_NO_RANGE_FLUSH && op == HYP_TLBI_RIPAS2E1IS) ||
-           (w->fault == FAULT_NO_VMID_FLUSH && op == HYP_TLBI_VMALLS12E1IS);
-}
-
-static void world_tlb_inv(void *ctx, const struct hyp_tlb_inv *inv)
-{
-    struct world *w = ctx;
-
-    speculate(w, 4);
-    if (swallowed(w, inv->op))
-        return;
-    switch ((int)inv->op) {
-    case HYP_TLBI_IPAS2E1IS:
-    case HYP_TLBI_IPAS2E1:
-    case HYP_TLBI_RIPAS2E1IS:
-        forget_stage2(w, inv);
-        break;
-    case HYP_TLBI_VMALLS12E1IS:
-        forget_stage2(w, inv);
-        memset(w->combined, 0, w->count * sizeof *w->combined);
-        break;
-    case HYP_TLBI_VMALLE1IS:
-    case HYP_TLBI_VMALLE1:
-        memset(w->combined, 0, w->count * sizeof *w->combined);
-        break;
-    default:
-        fail_msg("unexpected invalidation");
-    }
-    speculate(w, 4);
-}
-
-static void world_store(void *ctx, hyp_pa_t slot, uint64_t pte)
-{
-    struct world *w = ctx;
-    const uint64_t old = w->real.pte_load(w->real.ctx, slot);
-
-    if (w->fault == FAULT_NO_BREAK && pte >> 60 == HYP_NOTE_LOCKED)
-        return;
-    if (w->fault == FAULT_ENTRY && ++w->stores % 64 == 0)
-        pte &= ~HYP_BIT(7);
-    if ((old & pte & 1) && ((old ^ pte) & ~(SOFT | RIGHTS | AF)))
-        w->broken = true;
-    w->real.pte_store(w->real.ctx, slot, pte);
-}
-
-static uint64_t world_load(void *ctx, hyp_pa_t slot)
-{
-    struct world *w = ctx;
-
-    return w->real.pte_load(w->real.ctx, slot);
-}
-
-static void world_fill(void *ctx, hyp_pa_t slot, uint64_t first, uint64_t step, unsigned int count)
-{
-    for (unsigned int i = 0; i < count; i++)
-        world_store(ctx, hyp_pa_add(slot, 8 * i), first + i * step);
-}
-
-static void world_read(void *ctx, hyp_pa_t slot, uint64_t *out, unsigned int count)
-{
-    struct world *w = ctx;
-
-    if ((slot.v ^ (slot.v + 8 * count - 1)) >> 12)
-        fail_msg("a read crosses a granule");
-    w->real.pte_read(w->real.ctx, slot, out, count);
-}
-
-static void world_zero(void *ctx, hyp_pa_t page, uint64_t size)
-{
-    struct world *w = ctx;
-
-    w->real.page_zero(w->real.ctx, page, size);
-}
-
-static void world_barrier(void *ctx, enum hyp_barrier kind)
-{
-    (void)kind;
-    speculate(ctx, 1);
-}
-
-static void world_cache(void *ctx, hyp_pa_t base, uint64_t size, enum hyp_cache_op op)
-{
-    (void)ctx;
-    (void)base;
-    (void)size;
-    (void)op;
+    return tlb_model_random(&w->tlb);
 }
 
 /* ---- the model ---- */
@@ -221,7 +50,7 @@ static uint64_t page_entry(const struct world *w, uint64_t pa, hyp_prot_t prot)
 {
     uint64_t pte = pa | (w->rig.pgt.flags & HYP_PGT_FWB ? PTE_FWB : PTE_NOFWB);
 
-    pte |= prot & SOFT;
+    pte |= prot & HYP_PROT_SW_MASK;
     pte |= prot & HYP_PROT_R ? HYP_BIT(6) : 0;
     pte |= prot & HYP_PROT_W ? HYP_BIT(7) : 0;
     return pte | (prot & HYP_PROT_X ? 0 : HYP_BIT(54));
@@ -234,7 +63,7 @@ static enum hyp_err model_map(struct world *w, unsigned int i, unsigned int n, u
         const bool block = i % w->per_block == 0 && n >= w->per_block && pa % w->block == 0;
         const unsigned int run = block ? w->per_block : 1;
         const uint64_t new = page_entry(w, pa, prot);
-        const struct cell old = w->model[i];
+        const struct tlb_cell old = w->model[i];
 
         if ((old.pte & 1) && old.level == block && ((old.pte ^ new) & ~RIGHTS) == 0)
             return HYP_EAGAIN;
@@ -306,26 +135,17 @@ static bool model_collapse(struct world *w, unsigned int i)
 
 /* ---- comparison ---- */
 
-static bool stale(const struct cell *cached, const struct cell *now)
-{
-    const uint64_t ignored = SOFT | AF;
-
-    return cached->pte != 0 && (!(now->pte & 1) || ((cached->pte ^ now->pte) & ~ignored));
-}
-
-static bool consistent(struct world *w)
+static bool consistent(const struct world *w)
 {
     for (unsigned int i = 0; i < w->count; i++) {
-        const struct cell now = walk(w, i);
+        const struct tlb_cell now = tlb_model_walk(&w->tlb, i);
 
         if (now.pte != w->model[i].pte)
             return false;
         if ((now.pte & 1) && now.level != w->model[i].level)
             return false;
-        if (stale(&w->stage2[i], &now) || stale(&w->combined[i], &now))
-            return false;
     }
-    return !w->broken;
+    return tlb_model_consistent(&w->tlb);
 }
 
 /* ---- one random operation on both ---- */
@@ -408,15 +228,8 @@ static bool operate(struct world *w)
     }
 }
 
-static struct cell *cells(unsigned int count)
-{
-    struct cell *memory = calloc(count, sizeof *memory);
-
-    assert_non_null(memory);
-    return memory;
-}
-
-static void world_init(struct world *w, unsigned int page_shift, uint64_t flags, enum fault fault)
+static void world_init(struct world *w, unsigned int page_shift, uint64_t flags,
+                       enum tlb_fault fault)
 {
     const struct hyp_pgt_config config = {.fmt = &hyp_fmt_arm64_s2,
                                           .page_shift = page_shift,
@@ -424,40 +237,26 @@ static void world_init(struct world *w, unsigned int page_shift, uint64_t flags,
                                           .flags = flags,
                                           .max_block_level = 1};
 
-    *w = (struct world){
-        .page = UINT64_C(1) << page_shift, .fault = fault, .random = 88172645463325252};
+    w->page = UINT64_C(1) << page_shift;
     w->block = hyp_level_size(page_shift, 1);
     w->per_block = (unsigned int)(w->block / w->page);
     w->count = 3 * w->per_block;
     w->base = hyp_level_size(page_shift, 2) - w->block; /* across two upper tables */
-    w->model = cells(w->count);
-    w->stage2 = cells(w->count);
-    w->combined = cells(w->count);
+    w->model = calloc(w->count, sizeof *w->model);
+    assert_non_null(w->model);
     rig_init_config(&w->rig, config, 64);
-    w->real = w->rig.machine.fake.port;
-    w->port = (struct hyp_port){.ctx = w,
-                                .pte_load = world_load,
-                                .pte_store = world_store,
-                                .pte_fill = world_fill,
-                                .pte_read = world_read,
-                                .page_zero = world_zero,
-                                .barrier = world_barrier,
-                                .tlb_inv = world_tlb_inv,
-                                .cache_sync = world_cache,
-                                .panic = w->real.panic};
-    w->rig.pgt.port = &w->port;
+    tlb_model_init(&w->tlb, &w->rig.pgt, w->base, w->count, fault);
 }
 
 static void world_free(struct world *w)
 {
     free(w->model);
-    free(w->stage2);
-    free(w->combined);
+    tlb_model_free(&w->tlb);
     rig_free(&w->rig);
 }
 
 /* Steps until an oracle objects; `steps` when none does. */
-static unsigned int run(unsigned int page_shift, uint64_t flags, enum fault fault,
+static unsigned int run(unsigned int page_shift, uint64_t flags, enum tlb_fault fault,
                         unsigned int steps)
 {
     struct world w;
@@ -468,7 +267,7 @@ static unsigned int run(unsigned int page_shift, uint64_t flags, enum fault faul
     pages = w.rig.machine.pool.free_pages;
     while (step < steps && operate(&w) && consistent(&w)) {
         step++;
-        speculate(&w, 64);
+        tlb_model_speculate(&w.tlb, 64);
         if (step % 16 == 0 && !fake_table_counts_true(&w.rig.pgt))
             break;
     }
@@ -483,47 +282,47 @@ static unsigned int run(unsigned int page_shift, uint64_t flags, enum fault faul
 static void small_pages_agree_with_both_oracles_on_a_current_cpu(void **state)
 {
     (void)state;
-    assert_int_equal(run(12, RIG_MODERN, FAULT_NONE, 2000), 2000);
+    assert_int_equal(run(12, RIG_MODERN, TLB_FAULT_NONE, 2000), 2000);
 }
 
 static void small_pages_agree_with_both_oracles_on_an_old_cpu(void **state)
 {
     (void)state;
-    assert_int_equal(run(12, RIG_OLD, FAULT_NONE, 2000), 2000);
+    assert_int_equal(run(12, RIG_OLD, TLB_FAULT_NONE, 2000), 2000);
 }
 
 static void middle_pages_agree_with_both_oracles(void **state)
 {
     (void)state;
-    assert_int_equal(run(14, RIG_MODERN, FAULT_NONE, 800), 800);
+    assert_int_equal(run(14, RIG_MODERN, TLB_FAULT_NONE, 800), 800);
 }
 
 static void large_pages_agree_with_both_oracles(void **state)
 {
     (void)state;
-    assert_int_equal(run(16, RIG_MODERN, FAULT_NONE, 200), 200);
+    assert_int_equal(run(16, RIG_MODERN, TLB_FAULT_NONE, 200), 200);
 }
 
 static void the_oracles_notice_missing_invalidations(void **state)
 {
     (void)state;
-    assert_true(run(12, RIG_MODERN, FAULT_NO_IPA_FLUSH, 3000) < 3000);
-    assert_true(run(12, RIG_OLD, FAULT_NO_IPA_FLUSH, 3000) < 3000);
-    assert_true(run(12, RIG_MODERN, FAULT_NO_COMBINED_FLUSH, 3000) < 3000);
-    assert_true(run(12, RIG_MODERN, FAULT_NO_RANGE_FLUSH, 3000) < 3000);
-    assert_true(run(12, RIG_OLD, FAULT_NO_VMID_FLUSH, 3000) < 3000);
+    assert_true(run(12, RIG_MODERN, TLB_FAULT_NO_IPA_FLUSH, 3000) < 3000);
+    assert_true(run(12, RIG_OLD, TLB_FAULT_NO_IPA_FLUSH, 3000) < 3000);
+    assert_true(run(12, RIG_MODERN, TLB_FAULT_NO_COMBINED_FLUSH, 3000) < 3000);
+    assert_true(run(12, RIG_MODERN, TLB_FAULT_NO_RANGE_FLUSH, 3000) < 3000);
+    assert_true(run(12, RIG_OLD, TLB_FAULT_NO_VMID_FLUSH, 3000) < 3000);
 }
 
 static void the_oracles_notice_a_missing_break(void **state)
 {
     (void)state;
-    assert_true(run(12, RIG_MODERN, FAULT_NO_BREAK, 3000) < 3000);
+    assert_true(run(12, RIG_MODERN, TLB_FAULT_NO_BREAK, 3000) < 3000);
 }
 
 static void the_oracles_notice_a_wrong_entry(void **state)
 {
     (void)state;
-    assert_true(run(12, RIG_MODERN, FAULT_ENTRY, 3000) < 3000);
+    assert_true(run(12, RIG_MODERN, TLB_FAULT_ENTRY, 3000) < 3000);
 }
 
 int main(void)
