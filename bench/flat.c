@@ -85,15 +85,22 @@ static void flat_panic(void *ctx, const char *what, const char *file, int line)
     abort();
 }
 
-void flat_init(struct flat *flat, uint64_t base, uint64_t size)
+static void *map_memory(uint64_t size)
 {
-    flat->size = size;
-    flat->memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (flat->memory == MAP_FAILED) {
+
+    if (memory == MAP_FAILED) {
         perror("mmap");
         exit(4);
     }
+    return memory;
+}
+
+void flat_init(struct flat *flat, uint64_t base, uint64_t size)
+{
+    flat->size = size;
+    flat->memory = map_memory(size);
     /* The anchor's memory was mapped by 4 KiB pages: no better here. */
     (void)madvise(flat->memory, (size_t)size, MADV_NOHUGEPAGE);
     flat->bias = (uintptr_t)flat->memory - (uintptr_t)base;
@@ -119,13 +126,7 @@ void flat_free(struct flat *flat)
 
 void *flat_memory(uint64_t bytes)
 {
-    void *memory = calloc(1, (size_t)bytes);
-
-    if (!memory) {
-        perror("calloc");
-        exit(4);
-    }
-    return memory;
+    return map_memory(bytes);
 }
 
 uint64_t flat_random(uint64_t *state)
