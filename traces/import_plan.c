@@ -289,15 +289,38 @@ static void pair_faults(struct import_plan *plan)
     }
 }
 
-/* Frames in the text must lie in RAM before anything is looked up by them. */
-static int check_frames(const struct import_plan *plan, const char *dir, struct trace_error *error)
+/*
+ * Without the origin of struct pages in facts.txt, the first donation tells it: the page is the one
+ * that its task allocated last.
+ */
+static void find_origin(struct import_plan *plan)
 {
+    const struct rec_text *text = &plan->text;
+    size_t first = 0;
+
+    while (first < text->count && text->line[first].event != REC_DONATE)
+        first++;
+    for (size_t i = first; first < text->count && i > 0; i--) {
+        const struct rec_line *line = &text->line[i - 1];
+
+        if (line->event != REC_ALLOC || line->task != text->line[first].task)
+            continue;
+        plan->page_origin = text->line[first].value - line->value * 64;
+        return;
+    }
+}
+
+/* Frames in the text must lie in RAM before anything is looked up by them. */
+static int check_frames(struct import_plan *plan, const char *path, struct trace_error *error)
+{
+    if (plan->page_origin == 0)
+        find_origin(plan);
     for (size_t i = 0; i < plan->text.count; i++) {
         const struct rec_line *line = &plan->text.line[i];
         uint64_t frame;
 
         if (line->event >= REC_ALLOC && line->event <= REC_RECLAIM &&
-            import_frame(plan, dir, line, &frame, error) < 0)
+            import_frame(plan, path, line, &frame, error) < 0)
             return -1;
     }
     return 0;
@@ -336,6 +359,8 @@ static int read_text(struct import_plan *plan, const char *dir, struct trace_err
 
     if (status == 0 && plan->text.sync == plan->text.count)
         status = trace_fail(error, "%s: expected a line `zp sync`", path);
+    if (status == 0)
+        status = check_frames(plan, path, error);
     free(path);
     return status;
 }
@@ -371,8 +396,7 @@ int import_plan_make(struct import_plan *plan, const char *dir, struct trace_err
     if (rec_read_facts(&plan->header, &plan->page_origin, dir, error) < 0)
         return -1;
     plan->frames = rec_frames(&plan->header);
-    if (read_text(plan, dir, error) < 0 || check_frames(plan, dir, error) < 0 ||
-        read_stream(plan, dir, error) < 0)
+    if (read_text(plan, dir, error) < 0 || read_stream(plan, dir, error) < 0)
         goto fail;
     if (place_clears(plan) < 0 || merge_frees(plan) < 0) {
         trace_fail(error, "%s: out of memory", dir);

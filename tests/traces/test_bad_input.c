@@ -295,6 +295,16 @@ static void a_text_without_its_sync_line_is_refused(void **state)
     finish(&maker, "trace.txt.xz: expected a line `zp sync`");
 }
 
+static void a_frame_outside_ram_is_refused(void **state)
+{
+    struct maker maker;
+
+    (void)state;
+    begin(&maker);
+    maker_both(&maker, 2, "a-1", "mm_page_free: page=1 pfn=0x41000 order=0");
+    finish(&maker, "trace.txt.xz: line 7: frame 0x41000 is outside the RAM of facts.txt");
+}
+
 static void impossible_gifts_are_refused(void **state)
 {
     struct maker maker;
@@ -324,6 +334,7 @@ int main(void)
         cmocka_unit_test(broken_streams_are_noticed),
         cmocka_unit_test(broken_machine_files_are_noticed),
         cmocka_unit_test(a_text_without_its_sync_line_is_refused),
+        cmocka_unit_test(a_frame_outside_ram_is_refused),
         cmocka_unit_test(impossible_gifts_are_refused),
     };
 

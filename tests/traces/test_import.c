@@ -146,6 +146,27 @@ static void donations_before_and_in_the_stream_are_told_apart(void **state)
     assert_int_equal(stats.reclaims, 1);
 }
 
+static void the_first_donation_tells_the_origin_of_struct_pages(void **state)
+{
+    struct maker maker;
+    char *origin;
+
+    (void)state;
+    begin(&maker);
+    origin = strstr((char *)maker.facts.at, "page-origin");
+    assert_non_null(origin);
+    memcpy(origin, "# no-origin", 11);
+    maker_both(&maker, 1, "zp-vmm-8", "mm_page_alloc: page=1 pfn=0x40021 order=0 " SECRET);
+    maker_both(&maker, 1, "sh-9", "mm_page_alloc: page=1 pfn=0x40031 order=0 " KERNEL);
+    maker_both(&maker, 4, "zp-vmm-8", "donate: (f+0x0/0xc8) page=0x%llx",
+               (unsigned long long)STRUCT(0x21));
+    expect(&maker, "0 cpu0 mark start \"zp sync\" task=7\n"
+                   "1 cpu0 alloc pa=40021000 order=0 class=secret migratetype=0 task=8\n"
+                   "2 cpu0 alloc pa=40031000 order=0 class=kernel migratetype=0 task=9\n"
+                   "3 cpu0 donate pa=40021000 pages=1 owner=guest.0 unmapped task=8\n"
+                   "4 cpu0 mark end \"zp end\" task=7\n");
+}
+
 static void fault(struct maker *maker, uint64_t far, uint64_t pc, bool repaired)
 {
     maker_both(maker, 7, "ls-9",
@@ -382,6 +403,7 @@ int main(void)
         cmocka_unit_test(accesses_keep_order_site_and_cpu),
         cmocka_unit_test(allocations_have_a_class_and_batched_frees_one_record),
         cmocka_unit_test(donations_before_and_in_the_stream_are_told_apart),
+        cmocka_unit_test(the_first_donation_tells_the_origin_of_struct_pages),
         cmocka_unit_test(a_repaired_load_is_shown_before_its_fault),
         cmocka_unit_test(lines_are_matched_by_ordinal_and_late_ones_put_back),
         cmocka_unit_test(clears_belong_to_the_allocation_that_follows_or_went_before),
