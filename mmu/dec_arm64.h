@@ -10,7 +10,7 @@
 
 enum mmu_dec_kind { MMU_DEC_INVALID, MMU_DEC_TABLE, MMU_DEC_LEAF };
 
-/* Limits that table descriptors put on what is below them (DDI 0487 D8.4.2). */
+/* Limits that table descriptors put on what is below them (DDI 0487 D8.4). */
 #define MMU_LIMIT_NO_EL0   0x1u /* APTable[0] */
 #define MMU_LIMIT_NO_WRITE 0x2u /* APTable[1] */
 #define MMU_LIMIT_UXN      0x4u /* UXNTable, or XNTable in a regime of one privilege */
@@ -41,7 +41,7 @@ uint64_t mmu_dec_arm64_s2_touch(uint64_t desc, bool dirty);
 /* Memory type of both stages together, as a MAIR byte (DDI 0487 D8.6). */
 uint8_t mmu_dec_arm64_combine(uint8_t s1_attr, uint8_t s2_memattr, bool fwb);
 
-/* PSTATE.PAN: no privileged data access to what EL0 can read (DDI 0487 D8.4.1.3). */
+/* PSTATE.PAN: no privileged data access to what EL0 can read (DDI 0487 D8.4). */
 static inline unsigned int mmu_dec_arm64_pan(const struct mmu_ctx *ctx, unsigned int perm)
 {
     return ctx->pan && (perm & MMU_PERM_UR) ? perm & ~(MMU_PERM_PR | MMU_PERM_PW) : perm;

@@ -21,7 +21,7 @@
 #define S1_APTABLE0 HYP_BIT(61)
 #define S1_APTABLE1 HYP_BIT(62)
 
-/* DDI 0487 D8.3.1: where the output address is. */
+/* DDI 0487 D8.3: where the output address is. */
 static uint64_t output(const struct mmu_tree *tree, uint64_t desc, unsigned int shift)
 {
     switch ((enum mmu_oa)tree->oa) {
@@ -35,7 +35,7 @@ static uint64_t output(const struct mmu_tree *tree, uint64_t desc, unsigned int 
     return desc & HYP_MASK(47, shift);
 }
 
-/* DDI 0487 D8.3.1: levels that may hold a block. */
+/* DDI 0487 D8.3: levels that may hold a block. */
 static bool block_allowed(const struct mmu_tree *tree, unsigned int level)
 {
     switch (tree->page_shift) {
@@ -48,7 +48,7 @@ static bool block_allowed(const struct mmu_tree *tree, unsigned int level)
     }
 }
 
-/* DDI 0487 D8.7.1: descriptors in a contiguous run. */
+/* DDI 0487 D8.7: descriptors in a contiguous run. */
 static uint8_t run_bits(const struct mmu_tree *tree, unsigned int level)
 {
     switch (tree->page_shift) {
@@ -108,7 +108,7 @@ static unsigned int permissions(const struct mmu_ctx *ctx, uint64_t desc, bool w
             perm |= (perm & MMU_PERM_PW) ? MMU_PERM_UR | MMU_PERM_UW : MMU_PERM_UR;
         if (!(desc & S1_UXN) && !(limits & MMU_LIMIT_UXN))
             perm |= MMU_PERM_UX;
-        /* What EL0 can write is never executable at EL1 (D8.4.1.2.3). */
+        /* What EL0 can write is never executable at EL1 (D8.4). */
         if (!(desc & S1_PXN) && !(limits & MMU_LIMIT_PXN) && !(perm & MMU_PERM_UW))
             perm |= MMU_PERM_PX;
     }

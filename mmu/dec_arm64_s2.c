@@ -11,7 +11,7 @@
 #define S2_DBM     HYP_BIT(51)
 #define S2_XN      HYP_MASK(54, 53)
 
-/* DDI 0487 D8.4.2, stage 2: XN[1:0] with FEAT_XNX, else XN[1] alone. Reading is no condition of
+/* DDI 0487 D8.4, stage 2: XN[1:0] with FEAT_XNX, else XN[1] alone. Reading is no condition of
  * executing, so execute-only exists. */
 static unsigned int execute(const struct mmu_ctx *ctx, uint64_t desc)
 {
@@ -61,7 +61,7 @@ static bool is_device(uint8_t attr)
 
 /* Cacheability of one half of a MAIR byte as a rank: 1 non-cacheable, 2 write-through, 3
  * write-back. The encodings 00RW (write-through transient) and 01RW (write-back transient, but 0100
- * is non-cacheable) rank with their permanent kin (DDI 0487 D24.2.109). */
+ * is non-cacheable) rank with their permanent kin (DDI 0487 D24.2, MAIR_EL1). */
 static unsigned int rank(unsigned int nibble)
 {
     if (nibble == 4)
@@ -88,7 +88,7 @@ static uint8_t combine_device(uint8_t s1_attr, uint8_t s2_memattr)
     return is_device(s1_attr) ? (uint8_t)lower(s1_attr & 0xc, s2) : s2;
 }
 
-/* DDI 0487 D8.6.2, with FEAT_S2FWB: MemAttr[2:0]. */
+/* DDI 0487 D8.6, with FEAT_S2FWB: MemAttr[2:0]. */
 static uint8_t combine_fwb(uint8_t s1_attr, uint8_t s2_memattr)
 {
     if (!(s2_memattr & 4))

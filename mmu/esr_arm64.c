@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Syndrome registers of an abort (DDI 0487 D24.2.40 for ESR_ELx, D24.2.55 for HPFAR_EL2). FAR_ELx
+/* Syndrome registers of an abort (DDI 0487 D24.2.40 for ESR_ELx, HPFAR_EL2 likewise). FAR_ELx
  * is the virtual address of the request itself. */
 #include <hyp/bits.h>
 

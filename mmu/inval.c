@@ -4,7 +4,7 @@
  * invalidation that is too narrow must show.
  *
  *   combined entries (va -> pa) belong to the operations on stage 1, whatever stage 2 put in: the
- *   operations by ipa do not find them (D8.17.5);
+ *   operations by ipa do not find them (D8.17);
  *   walk cache entries are levels above the last: the forms with L leave them alone, the others
  * match them by ASID even when the leaf below is global; ipa cache entries belong to the operations
  * on stage 2; a TTL hint of the wrong level removes no leaf entry, as it is allowed to.

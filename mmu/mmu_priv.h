@@ -98,7 +98,7 @@ struct mmu_cache {
 
 /* ---- register state, decoded ---- */
 
-/* Output addresses of 52 bits come in two layouts (DDI 0487 D8.3.1). */
+/* Output addresses of 52 bits come in two layouts (DDI 0487 D8.3). */
 enum mmu_oa { MMU_OA_48, MMU_OA_52_64K, MMU_OA_52_LPA2 };
 
 /* One table tree. */
@@ -124,7 +124,7 @@ struct mmu_ctx {
 
 /* ---- a CPU ---- */
 
-#define MMU_FRONT_PAGES  256u
+#define MMU_FRONT_PAGES  1024u
 #define MMU_FRONT_BLOCKS 64u
 
 /* Way prediction in front of an L1 TLB: which entry translated this address lately. A wrong guess

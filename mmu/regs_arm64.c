@@ -11,7 +11,7 @@
 #define HCR_PTW HYP_BIT(2)
 #define HCR_DC  HYP_BIT(12)
 
-/* TCR_EL1, and TCR_EL2 with E2H = 1 (DDI 0487 D24.2.181). */
+/* TCR_EL1, and TCR_EL2 with E2H = 1 (DDI 0487 D24.2). */
 #define TCR_T0SZ HYP_MASK(5, 0)
 #define TCR_EPD0 HYP_BIT(7)
 #define TCR_TG0  HYP_MASK(15, 14)
@@ -76,7 +76,7 @@ static void set_root(struct mmu_tree *tree, uint64_t ttbr)
     unsigned int index_bits = tree->ia_bits - hyp_level_shift(tree->page_shift, tree->start_level);
     uint64_t root = ttbr & HYP_MASK(47, 1);
 
-    /* BADDR[51:48] is in bits 5:2 when addresses have 52 bits (DDI 0487 D24.2.190). */
+    /* BADDR[51:48] is in bits 5:2 when addresses have 52 bits (DDI 0487 D24.2). */
     if (tree->oa != MMU_OA_48)
         root = (root & ~HYP_MASK(5, 1)) | hyp_field_get(ttbr, HYP_MASK(5, 2)) << 48;
     tree->root = hyp_align_down(root, UINT64_C(8) << index_bits);
@@ -84,7 +84,7 @@ static void set_root(struct mmu_tree *tree, uint64_t ttbr)
         tree->fault = MMU_FAULT_ADDRESS_SIZE;
 }
 
-/* Stage 1: depth follows from the size (DDI 0487 D8.2.7). */
+/* Stage 1: depth follows from the size (DDI 0487 D8.2). */
 static void set_size(struct mmu_tree *tree, uint64_t txsz)
 {
     bool large = tree->oa != MMU_OA_48;
@@ -138,7 +138,7 @@ static void set_one_range(struct mmu_ctx *ctx, const struct mmu_arm64_regs *regs
 }
 
 /* VTCR_EL2.{SL2, SL0} to the start level in this project's numbers; -1: reserved
- * (DDI 0487 D24.2.202). */
+ * (DDI 0487 D24.2). */
 static int stage2_start(const struct mmu_tree *tree, uint64_t vtcr)
 {
     static const int8_t start[3][4] = {
@@ -168,7 +168,7 @@ static void set_stage2(struct mmu_ctx *ctx, const struct mmu_arm64_regs *regs)
     tree->start_level = (uint8_t)(start < 0 ? 0 : start);
     tree->ia_bits = (uint8_t)(64 - t0sz);
     /* The first lookup resolves 1 to index_bits + 4 bits: up to 16 tables are concatenated
-     * (DDI 0487 D8.2.8.1). Anything else is a translation fault at level 0. */
+     * (DDI 0487 D8.2). Anything else is a translation fault at level 0. */
     unsigned int covered = hyp_level_shift(tree->page_shift, tree->start_level);
     if (start < 0 || t0sz < 12 || t0sz > 39 || tree->ia_bits > regs->pa_bits ||
         tree->ia_bits <= covered ||
@@ -200,12 +200,12 @@ void mmu_regs_arm64(struct mmu_ctx *ctx, enum mmu_regime regime, const struct mm
     ctx->pan = regs->pan && ctx->unprivileged && ctx->s1_on;
     if (regime != MMU_EL10)
         return;
-    /* HCR_EL2.DC makes VM read as 1 and SCTLR_EL1.M as 0 (DDI 0487 D24.2.53). */
+    /* HCR_EL2.DC makes VM read as 1 and SCTLR_EL1.M as 0 (DDI 0487 D24.2). */
     ctx->default_cacheable = (regs->hcr & HCR_DC) != 0;
     ctx->s2_on = (regs->hcr & (HCR_VM | HCR_DC)) != 0;
     if (ctx->default_cacheable)
         ctx->s1_on = ctx->pan = false;
-    /* The VMID tags EL1&0 whether stage 2 is on or not (DDI 0487 D8.16.1). */
+    /* The VMID tags EL1&0 whether stage 2 is on or not (DDI 0487 D8.16). */
     ctx->vmid = (uint16_t)hyp_field_get(regs->vttbr, TTBR_ID);
     if (!(regs->vtcr & VTCR_VS))
         ctx->vmid &= 0xff;

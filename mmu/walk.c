@@ -4,7 +4,7 @@
  * is itself translated by stage 2: g levels over n levels cost g(n + 1) + n reads.
  *
  * Order of checks for a leaf, each stage: output address size, access flag, permission; then the
- * hardware updates; then the next stage (DDI 0487 D8.15.5 and the pseudocode J1).
+ * hardware updates; then the next stage (DDI 0487 D8.15 and the pseudocode).
  */
 #include "mmu/walk.h"
 
@@ -164,7 +164,7 @@ static bool find_leaf_s2(struct mmu_walk *walk, uint64_t ipa, bool table, struct
     return true;
 }
 
-/* A stage-1 table in memory that stage 2 makes Device, with HCR_EL2.PTW set (D24.2.53). */
+/* A stage-1 table in memory that stage 2 makes Device, with HCR_EL2.PTW set (D24.2). */
 static bool table_in_device(const struct mmu_walk *walk, bool table, uint8_t memattr)
 {
     if (!table || !walk->ctx->protect_walk)
@@ -387,7 +387,7 @@ static bool descend_s1(struct mmu_walk *walk, const struct mmu_tree *tree, bool 
     }
 }
 
-/* Stage 1 off: flat, Device unless default cacheable (D8.2.11). */
+/* Stage 1 off: flat, Device unless default cacheable (D8.2). */
 static bool flat_s1(struct mmu_walk *walk)
 {
     const struct mmu_ctx *ctx = walk->ctx;
@@ -412,7 +412,7 @@ static bool stage1(struct mmu_walk *walk)
 
     if (!ctx->s1_on)
         return flat_s1(walk);
-    /* Top bits that are no copy of bit 55: a hole (D8.2.1). TBI is not modelled. */
+    /* Top bits that are no copy of bit 55: a hole (D8.2). TBI is not modelled. */
     if ((upper ? ~walk->va : walk->va) >> tree->ia_bits)
         return fail(walk, MMU_FAULT_TRANSLATION, 1, MANUAL_LEVEL_0);
     if (tree->fault != MMU_OK)
