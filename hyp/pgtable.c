@@ -50,7 +50,7 @@ uint64_t hyp_pgt_root_pages(const struct hyp_pgt_config *config)
 static void geometry_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *config)
 {
     const unsigned int shift = config->page_shift;
-    const unsigned int largest = shift == 12 ? 2 : 1; /* leaves: 1G with 4K, 32M, 512M (spec 1.7) */
+    const unsigned int largest = shift == 12 ? 2 : 1; /* 1G; 32M, 512M */
     unsigned int block = config->max_block_level;
 
     pgt->page_shift = (uint8_t)shift;

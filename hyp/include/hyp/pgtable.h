@@ -58,14 +58,13 @@ extern const struct hyp_pgt_fmt hyp_fmt_arm64_s2;
 #define HYP_PGT_HVHE       HYP_BIT(4) /* hyp stage 1 in the E2H layout */
 #define HYP_PGT_IDENTITY   HYP_BIT(5) /* stage 2: only ia == pa may be mapped */
 #define HYP_PGT_S1_ATTRS   HYP_BIT(6) /* stage 2: memory attributes come from stage 1 */
-#define HYP_PGT_NO_DIC                                                                             \
-    HYP_BIT(7) /* CTR_EL0.DIC is 0: new executable pages invalidate the I-cache */
+#define HYP_PGT_NO_DIC     HYP_BIT(7) /* CTR_EL0.DIC is 0: the I-cache is invalidated for new code */
 
 struct hyp_pgt;
 
 /*
  * The 2021 series' rule, as a callback: true when [ia, ia + size) mapped with `prot` must be mapped
- * by pages even though a block would fit. Consulted for each candidate block of a map or annotate.
+ * by pages even though a block would fit. Consulted for each candidate block of map and collapse.
  */
 typedef bool hyp_force_page_fn(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                hyp_prot_t prot);
@@ -75,10 +74,13 @@ struct hyp_pgt_config {
     const struct hyp_port *port;
     const struct hyp_vmemmap *vmemmap;
     unsigned int page_shift; /* 12, 14, 16 */
-    unsigned int
-        ia_bits;    /* input address size; stage 2 concatenates roots as 1.7 of the spec says */
-    uint64_t flags; /* HYP_PGT_* */
-    uint16_t vmid;  /* stage 2 */
+    /*
+     * Input address size: 25 to 48, to 52 with LPA2 or 64K granule. Stage 2 starts with up to 16
+     * concatenated tables (DDI 0487 D8.2.8) instead of one more level.
+     */
+    unsigned int ia_bits;
+    uint64_t flags;                /* HYP_PGT_* */
+    uint16_t vmid;                 /* stage 2 */
     hyp_force_page_fn *force_page; /* NULL: never forced */
     unsigned int max_block_level;  /* largest leaf: 0 pages only, 1, 2; capped by the format */
 };
@@ -88,10 +90,10 @@ struct hyp_pgt {
     const struct hyp_port *port;
     const struct hyp_vmemmap *vmemmap;
     hyp_force_page_fn *force_page;
-    struct hyp_pool
-        *pool; /* table pages come from here and return here; may be NULL until boot ends */
-    struct hyp_early
-        *early; /* boot: tables come from here instead, and are never counted or freed */
+    /* Table pages come from the pool and return there. May be NULL until boot ends. */
+    struct hyp_pool *pool;
+    /* During boot they come from here instead, and are neither counted nor freed. */
+    struct hyp_early *early;
     hyp_pa_t root;
     uint64_t flags;
     uint8_t page_shift, ia_bits;
@@ -99,7 +101,7 @@ struct hyp_pgt {
     uint8_t max_block_level;
     uint16_t vmid;
     uint32_t root_entries; /* entries of the root, concatenated tables together */
-    /* Where an entry holds its output address: in place, and bits above 2^48 moved down. */
+    /* Where an entry holds its output address: in place, and the highest bits moved down. */
     uint64_t out_mask, out_high_mask;
     uint8_t out_high_shift;
     uint8_t out_bits; /* output address size: 48, or 52 */
@@ -115,42 +117,60 @@ uint64_t hyp_pgt_root_pages(const struct hyp_pgt_config *config);
 /* Takes the root from `pool` (or `early`), contiguous and aligned to its size. */
 HYP_MUST_USE enum hyp_err hyp_pgt_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *config,
                                        struct hyp_pool *pool, struct hyp_early *early);
-/* As hyp_pgt_init, but on zeroed root pages that the caller provides. */
+/*
+ * As hyp_pgt_init, but on zeroed root pages that the caller provides, aligned to their size
+ * (HYP_EINVAL). They get a reference count of 1 if they have none, and go to `pool` in the end.
+ */
 HYP_MUST_USE enum hyp_err hyp_pgt_init_at(struct hyp_pgt *pgt, const struct hyp_pgt_config *config,
                                           struct hyp_pool *pool, hyp_pa_t root);
 /* Frees every table and the root. No TLB maintenance: nothing may use the table any more. */
 void hyp_pgt_destroy(struct hyp_pgt *pgt);
 
 /*
- * Maps [ia, ia + size) to pa onwards. Tables come from the pool, then from `mc` (may be NULL).
- * Stage 2: device together with NC, or either with X -> HYP_EINVAL; identity table and ia != pa ->
- * HYP_EINVAL; different PX and UX without FEAT_XNX -> HYP_EINVAL. Per leaf: largest block that fits
- * and is not forced; same entry, or only permissions differ -> HYP_EAGAIN; only software bits
- * differ
- * -> plain store, no TLBI; anything else -> break-before-make with an IPA flush (a range flush or
- * VMALLS12E1IS when a table goes). A page inside a block replaces the block by an otherwise EMPTY
- * table; a block over a table frees the table (collapse). HYP_ENOMEM can leave a prefix mapped.
- * Stage 1: R is required, X with W or device -> HYP_EINVAL; an existing valid leaf may only change
- * its software bits, anything else is HYP_EPERM. DSB ISHST + ISB once at the end.
+ * Maps [ia, ia + size) to pa onwards, by the largest leaves that fit and are not forced down.
+ * Tables come from the pool, then from `mc` (may be NULL).
+ *
+ * Refused, nothing changed: HYP_EINVAL for rights that the format cannot say (stage 2: device
+ * together with NC, either with X, different PX and UX without FEAT_XNX; stage 1: no R, X with W or
+ * device, NC) and for ia != pa in an identity table; HYP_ERANGE for an output beyond its size.
+ *
+ * Stage 2, for each leaf, by what is there:
+ *   the same, or other rights only   HYP_EAGAIN, the rest of the range is not done
+ *   other software bits only         plain store, no TLB maintenance
+ *   nothing, or an annotation        plain store
+ *   anything else                    break-before-make with an IPA flush
+ *   a table where a block goes       the same with a range flush (VMALLS12E1IS without range
+ *                                    invalidation); all tables below are freed
+ *   a block where a page goes        the same; the rest of the block becomes EMPTY
+ * Guest memory (not in an identity table) is cleaned to the point of coherency without FWB, and
+ * with HYP_PGT_NO_DIC the I-cache is invalidated for executable leaves. DSB ISHST once at the end.
+ *
+ * Stage 1: tables stay; a valid leaf may only change its software bits, else HYP_EPERM. DSB ISHST
+ * and ISB once at the end.
+ *
+ * HYP_ENOMEM, HYP_EAGAIN and HYP_EPERM leave done what came before in the range.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_map(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hyp_pa_t pa,
                                       hyp_prot_t prot, struct hyp_memcache *mc);
 
 /*
- * Stage 2: clears leaves and annotations, whole blocks even when partly covered; frees tables that
- * become empty. IPA flush per leaf, or with FWB and range TLBI one range flush at the
- * end, from the first to the last leaf that was cleared; an IPA flush without level for each freed
- * table; without FWB also a clean to the point of coherency per leaf. Stage 1: HYP_EINVAL for an
- * unmapped page or a partly covered block, with what came before it unmapped; per leaf DSB ISHST,
- * TLBI VALE2IS, DSB ISH, ISB. *unmapped (may be NULL): bytes cleared.
+ * Stage 2: clears leaves and annotations, whole blocks even when partly covered, and frees tables
+ * that become empty. IPA flush for each leaf, or with FWB and range invalidation one range flush at
+ * the end, from the first to the last leaf that was cleared; an IPA flush without level for each
+ * freed table. Without FWB guest memory is cleaned to the point of coherency leaf by leaf.
+ * Stage 1: HYP_EINVAL for an unmapped page or a partly covered block, with what came before it
+ * unmapped; for each leaf DSB ISHST, TLBI VALE2IS, DSB ISH, ISB; VAE2IS for each freed table.
+ * *unmapped (may be NULL): bytes of valid leaves cleared.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                         uint64_t *unmapped);
 
 /*
  * Stage 2: makes every page of the range an invalid entry that carries (type, payload), always page
- * granular, with break-before-make where something was valid. HYP_NOTE_NONE and _LOCKED, bit 0 and
- * bits 63:60 of payload -> HYP_EINVAL.
+ * granular. What was valid is broken first, with an IPA flush for each leaf; a block that is only
+ * partly covered becomes a table whose other entries are EMPTY. Where nothing was valid, nothing is
+ * flushed and no barrier is needed. HYP_NOTE_NONE and _LOCKED, and bit 0 or bits 63:60 of payload
+ * -> HYP_EINVAL; HYP_ENOMEM leaves a prefix done.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_annotate(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                            enum hyp_note type, uint64_t payload,
@@ -219,7 +239,7 @@ struct hyp_visitor {
 HYP_MUST_USE enum hyp_err hyp_pgt_walk(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                        const struct hyp_visitor *visitor);
 
-/* VTCR_EL2 for a stage 2 (spec 1.7); `pa_range` is the sanitised ID_AA64MMFR0_EL1.PARange, 0..6. */
+/* VTCR_EL2 for a stage 2; `pa_range` is the sanitised ID_AA64MMFR0_EL1.PARange, 0..6. */
 uint64_t hyp_arm64_vtcr(unsigned int page_shift, unsigned int ia_bits, unsigned int pa_range,
                         bool vmid16, bool lpa2);
 
