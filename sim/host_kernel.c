@@ -85,7 +85,8 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
             "%s takes pages out of the direct map: without s1.bbm=2 a live block cannot "
             "be split, so s1.block must be 'page'",
             sim->strategy->name);
-    if (!host_map_init(&sim->map, sim->ram, sim->layout.tables, sim->layout.tables_end))
+    if (!host_map_init(&sim->map, sim->ram, sim->header->arch == TRACE_ARCH_X86_64,
+                       sim->layout.tables, sim->layout.tables_end))
         return out_of_tables(error);
     for (size_t i = 0; i < header->ram_count; i++) {
         uint64_t start = header->ram[i].start, end = header->ram[i].end;

@@ -20,6 +20,17 @@ enum { PAGE_SHIFT = 12, TOP = 3, CONTIG_RUN = 16 };
 #define PTE_UXN     HYP_BIT(54)
 #define PTE_ADDR    HYP_MASK(47, 12)
 
+/* Intel SDM vol. 3, 4.5 "4-level paging": the same geometry, other bits. */
+#define X86_PRESENT HYP_BIT(0)
+#define X86_WRITE   HYP_BIT(1)
+#define X86_USER    HYP_BIT(2)
+#define X86_PCD     HYP_BIT(4)
+#define X86_A       HYP_BIT(5)
+#define X86_D       HYP_BIT(6)
+#define X86_PS      HYP_BIT(7) /* a leaf above the last level */
+#define X86_GLOBAL  HYP_BIT(8)
+#define X86_XD      HYP_BIT(63)
+
 /* MAIR indices the kernel model uses: 0 normal write-back, 1 device nGnRE (see sim/machine.c). */
 enum { ATTR_NORMAL, ATTR_DEVICE };
 
@@ -34,11 +45,12 @@ static hyp_pa_t take_table(struct host_map *map)
     return pa;
 }
 
-bool host_map_init(struct host_map *map, struct sim_ram *ram, hyp_pa_t tables, hyp_pa_t tables_end)
+bool host_map_init(struct host_map *map, struct sim_ram *ram, bool x86, hyp_pa_t tables,
+                   hyp_pa_t tables_end)
 {
-    *map = (struct host_map){.ram = ram, .cursor = tables, .end = tables_end};
+    *map = (struct host_map){.ram = ram, .x86 = x86, .cursor = tables, .end = tables_end};
     map->kernel_root = take_table(map);
-    map->user_root = take_table(map);
+    map->user_root = x86 ? map->kernel_root : take_table(map);
     return map->user_root.v != 0;
 }
 
@@ -49,15 +61,23 @@ static hyp_pa_t slot_in(hyp_pa_t table, hyp_va_t va, unsigned int level)
     return hyp_pa_add(table, index * 8);
 }
 
-/* Which half of the address space: bit 55 selects, as TTBR0 and TTBR1 do. */
+/* Which half of the address space: bit 55 selects, as TTBR0 and TTBR1 do; x86 has one root. */
 static hyp_pa_t root_of(const struct host_map *map, hyp_va_t va)
 {
     return va.v & HYP_BIT(55) ? map->kernel_root : map->user_root;
 }
 
-static bool is_table(uint64_t pte, unsigned int level)
+static bool is_table(const struct host_map *map, uint64_t pte, unsigned int level)
 {
-    return level > 0 && (pte & (PTE_VALID | PTE_TABLE)) == (PTE_VALID | PTE_TABLE);
+    if (level == 0 || !(pte & PTE_VALID))
+        return false;
+    return map->x86 ? !(pte & X86_PS) : (pte & PTE_TABLE) != 0;
+}
+
+static uint64_t encode_table(const struct host_map *map, hyp_pa_t table)
+{
+    return table.v |
+           (map->x86 ? X86_PRESENT | X86_WRITE | X86_USER | X86_A : PTE_VALID | PTE_TABLE);
 }
 
 /* The slot that covers va, no deeper than `level`. */
@@ -69,7 +89,7 @@ static hyp_pa_t find_slot(const struct host_map *map, hyp_va_t va, unsigned int 
     while (at > *level) {
         uint64_t pte = sim_ram_load(map->ram, slot);
 
-        if (!is_table(pte, at))
+        if (!is_table(map, pte, at))
             break;
         at--;
         slot = slot_in(hyp_pa(pte & PTE_ADDR), va, at);
@@ -78,7 +98,20 @@ static hyp_pa_t find_slot(const struct host_map *map, hyp_va_t va, unsigned int 
     return slot;
 }
 
-static uint64_t encode(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned int attributes)
+static uint64_t encode_x86(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned int attributes)
+{
+    uint64_t pte = (pa.v & PTE_ADDR) | X86_PRESENT | X86_WRITE | X86_A | X86_D | X86_XD;
+
+    if (level > 0)
+        pte |= X86_PS;
+    if (attributes & HOST_MAP_DEVICE)
+        pte |= X86_PCD;
+    if (attributes & HOST_MAP_USER)
+        pte |= X86_USER;
+    return va.v >> 63 ? pte | X86_GLOBAL : pte;
+}
+
+static uint64_t encode_arm64(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned int attributes)
 {
     uint64_t pte = (pa.v & PTE_ADDR) | PTE_VALID | PTE_AF | PTE_PXN | PTE_UXN;
 
@@ -92,6 +125,13 @@ static uint64_t encode(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned in
     if (attributes & HOST_MAP_CONTIG)
         pte |= PTE_CONT;
     return pte;
+}
+
+static uint64_t encode(const struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int level,
+                       unsigned int attributes)
+{
+    return map->x86 ? encode_x86(va, pa, level, attributes)
+                    : encode_arm64(va, pa, level, attributes);
 }
 
 bool host_map_set(struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int level,
@@ -108,13 +148,13 @@ bool host_map_set(struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int l
             *full = true;
             return false;
         }
-        sim_ram_store(map->ram, slot, table.v | PTE_VALID | PTE_TABLE);
+        sim_ram_store(map->ram, slot, encode_table(map, table));
         at--;
         slot = slot_in(table, va, at);
     }
     bool was = sim_ram_load(map->ram, slot) & PTE_VALID;
 
-    sim_ram_store(map->ram, slot, encode(va, pa, level, attributes));
+    sim_ram_store(map->ram, slot, encode(map, va, pa, level, attributes));
     return was;
 }
 
@@ -153,17 +193,22 @@ bool host_map_split(struct host_map *map, hyp_va_t va)
 
     if (!table.v)
         return false;
-    uint64_t pte = level == 1 ? block | PTE_TABLE : block;
+    uint64_t pte = block;
+
+    if (level == 1)
+        pte = map->x86 ? block & ~X86_PS : block | PTE_TABLE;
 
     for (unsigned int i = 0; i < 512; i++)
         sim_ram_store(map->ram, hyp_pa_add(table, i * 8),
                       pte + i * hyp_level_size(PAGE_SHIFT, level - 1));
-    sim_ram_store(map->ram, slot, table.v | PTE_VALID | PTE_TABLE);
+    sim_ram_store(map->ram, slot, encode_table(map, table));
     return true;
 }
 
 unsigned int host_map_unfold(struct host_map *map, hyp_va_t va)
 {
+    if (map->x86)
+        return 0;
     hyp_va_t run = hyp_va(hyp_align_down(va.v, CONTIG_RUN << PAGE_SHIFT));
     unsigned int changed = 0;
 
@@ -190,23 +235,36 @@ struct dump {
     bool open;
 };
 
+static void print_x86(struct dump *dump)
+{
+    uint64_t a = dump->attributes;
+
+    fprintf(dump->out, "%s %s %s %s %s %s %s\n", a & X86_PRESENT ? "   " : "NP ",
+            a & X86_USER ? "USR" : "   ", a & X86_WRITE ? "RW" : "ro", a & X86_PCD ? "PCD" : "   ",
+            a & X86_GLOBAL ? "GLB" : "   ", dump->level ? "PSE" : "   ", a & X86_XD ? "NX" : "x ");
+}
+
 static void print_range(struct dump *dump, uint64_t end)
 {
     static const char *const names[] = {"PTE", "PMD", "PUD", "PGD"};
     uint64_t a = dump->attributes;
 
-    fprintf(dump->out, "0x%016" PRIx64 "-0x%016" PRIx64 " %10" PRIu64 "K %s %s %s %s %s %s %s %s\n",
-            dump->start, end, (end - dump->start) >> 10, names[dump->level],
-            a & PTE_VALID ? "   " : "F  ", a & PTE_USER ? "USR" : "   ",
-            a & PTE_RDONLY ? "ro" : "RW", a & PTE_PXN ? "NX" : "x ", a & PTE_NG ? "NG" : "  ",
-            a & PTE_CONT ? "CON" : "   ",
+    fprintf(dump->out, "0x%016" PRIx64 "-0x%016" PRIx64 " %10" PRIu64 "K %s ", dump->start, end,
+            (end - dump->start) >> 10, names[dump->level]);
+    if (dump->map->x86) {
+        print_x86(dump);
+        return;
+    }
+    fprintf(dump->out, "%s %s %s %s %s %s %s\n", a & PTE_VALID ? "   " : "F  ",
+            a & PTE_USER ? "USR" : "   ", a & PTE_RDONLY ? "ro" : "RW", a & PTE_PXN ? "NX" : "x ",
+            a & PTE_NG ? "NG" : "  ", a & PTE_CONT ? "CON" : "   ",
             hyp_field_get(a, HYP_MASK(4, 2)) == ATTR_DEVICE ? "DEVICE/nGnRE" : "MEM/NORMAL");
 }
 
 /* Adds one leaf to the open range, or prints it and opens another. */
 static void dump_leaf(struct dump *dump, uint64_t va, uint64_t pte, unsigned int level)
 {
-    uint64_t attributes = pte & ~PTE_ADDR;
+    uint64_t attributes = pte & ~PTE_ADDR; /* address bits apart, entries of a range are alike */
 
     if (dump->open && pte && dump->attributes == attributes && dump->level == level)
         return;
@@ -218,14 +276,15 @@ static void dump_leaf(struct dump *dump, uint64_t va, uint64_t pte, unsigned int
     dump->level = level;
 }
 
-static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigned int level)
+static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigned int level,
+                       unsigned int first, unsigned int end)
 {
-    for (unsigned int i = 0; i < 512; i++) {
+    for (unsigned int i = first; i < end; i++) {
         uint64_t va = base + ((uint64_t)i << hyp_level_shift(PAGE_SHIFT, level));
         uint64_t pte = sim_ram_load(dump->map->ram, hyp_pa_add(table, i * 8));
 
-        if (is_table(pte, level))
-            dump_table(dump, hyp_pa(pte & PTE_ADDR), va, level - 1);
+        if (is_table(dump->map, pte, level))
+            dump_table(dump, hyp_pa(pte & PTE_ADDR), va, level - 1, 0, 512);
         else
             dump_leaf(dump, va, pte, level);
     }
@@ -234,9 +293,16 @@ static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigne
 void host_map_dump(const struct host_map *map, bool user, FILE *out)
 {
     struct dump dump = {.map = map, .out = out};
-    uint64_t base = user ? 0 : UINT64_C(0xffff) << 48;
+    unsigned int half = 512 / 2;
 
-    dump_table(&dump, user ? map->user_root : map->kernel_root, base, TOP);
+    if (!map->x86) {
+        dump_table(&dump, user ? map->user_root : map->kernel_root,
+                   user ? 0 : UINT64_C(0xffff) << 48, TOP, 0, 512);
+    } else if (user) {
+        dump_table(&dump, map->kernel_root, 0, TOP, 0, half);
+    } else {
+        dump_table(&dump, map->kernel_root, UINT64_C(0xffff) << 48, TOP, half, 512);
+    }
     if (dump.open)
-        print_range(&dump, base + (UINT64_C(1) << 48));
+        print_range(&dump, user ? UINT64_C(1) << (map->x86 ? 47 : 48) : 0);
 }

@@ -21,13 +21,15 @@ struct host_map {
     hyp_pa_t cursor, end; /* table pages not used yet */
     hyp_pa_t kernel_root, user_root;
     uint64_t tables; /* table pages in use */
+    bool x86;
 };
 
 /* Attributes of a leaf. */
 enum { HOST_MAP_DEVICE = 1, HOST_MAP_USER = 2, HOST_MAP_CONTIG = 4 };
 
 /* False when [tables, tables_end) is too small to hold the two roots. */
-bool host_map_init(struct host_map *map, struct sim_ram *ram, hyp_pa_t tables, hyp_pa_t tables_end);
+bool host_map_init(struct host_map *map, struct sim_ram *ram, bool x86, hyp_pa_t tables,
+                   hyp_pa_t tables_end);
 /*
  * Maps one leaf of `level` (0 page, 1 2 MiB, 2 1 GiB). True when an entry was there before; false
  * also stands for "no table page left" with *full set.

@@ -34,22 +34,21 @@ static void memory_is_zero_until_written_and_after_zeroing(void **state)
     sim_ram_destroy(ram);
 }
 
-static struct sim_ram *map_begin(struct host_map *map, uint64_t pages)
+static struct sim_ram *map_begin(struct host_map *map, bool x86, uint64_t pages)
 {
     struct sim_ram *ram = sim_ram_create();
 
-    assert_true(host_map_init(map, ram, hyp_pa(TABLES), hyp_pa(TABLES + pages * 4096)));
+    assert_true(host_map_init(map, ram, x86, hyp_pa(TABLES), hyp_pa(TABLES + pages * 4096)));
     return ram;
 }
 
-static void block_that_is_split_still_maps_every_page_of_it(void **state)
+static void split_and_compare(bool x86)
 {
     struct host_map map;
-    struct sim_ram *ram = map_begin(&map, 16);
+    struct sim_ram *ram = map_begin(&map, x86, 16);
     unsigned int level;
     bool full;
 
-    (void)state;
     assert_false(host_map_set(&map, hyp_va(LINEAR), hyp_pa(0x40000000), 2, 0, &full));
     assert_false(full);
     assert_true(host_map_split(&map, hyp_va(LINEAR + 0x201000)));
@@ -70,10 +69,17 @@ static void block_that_is_split_still_maps_every_page_of_it(void **state)
     sim_ram_destroy(ram);
 }
 
+static void block_that_is_split_still_maps_every_page_of_it(void **state)
+{
+    (void)state;
+    split_and_compare(false);
+    split_and_compare(true);
+}
+
 static void tables_that_run_out_are_reported_and_change_nothing(void **state)
 {
     struct host_map map;
-    struct sim_ram *ram = map_begin(&map, 4);
+    struct sim_ram *ram = map_begin(&map, false, 4);
     unsigned int level;
     bool full;
 
@@ -81,14 +87,14 @@ static void tables_that_run_out_are_reported_and_change_nothing(void **state)
     host_map_set(&map, hyp_va(LINEAR), hyp_pa(0x40000000), 0, 0, &full);
     assert_true(full);
     assert_int_equal(host_map_leaf(&map, hyp_va(LINEAR), &level), 0);
-    assert_false(host_map_init(&map, ram, hyp_pa(TABLES), hyp_pa(TABLES + 4096)));
+    assert_false(host_map_init(&map, ram, false, hyp_pa(TABLES), hyp_pa(TABLES + 4096)));
     sim_ram_destroy(ram);
 }
 
 static void contiguous_run_unfolds_as_a_whole(void **state)
 {
     struct host_map map;
-    struct sim_ram *ram = map_begin(&map, 16);
+    struct sim_ram *ram = map_begin(&map, false, 16);
     bool full;
 
     (void)state;
