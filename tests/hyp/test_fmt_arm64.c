@@ -123,6 +123,9 @@ static void rights_read_back_as_they_were_given(void **state)
         if (row->fmt == &hyp_fmt_arm64_s1)
             expected &= ~HYP_PROT_UX;
         assert_int_equal(hyp_pgt_prot(&rig.pgt, row->pte), expected);
+        /* Of an entry that is not valid only the software bits mean anything. */
+        assert_int_equal(hyp_pgt_prot(&rig.pgt, row->pte & ~UINT64_C(1)),
+                         expected & HYP_PROT_SW_MASK);
         rig_free(&rig);
     }
 }

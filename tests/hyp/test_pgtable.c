@@ -96,6 +96,53 @@ static void boot_tables_are_neither_counted_nor_freed(void **state)
     fake_machine_free(&machine);
 }
 
+static void a_root_that_cannot_be_had_is_refused(void **state)
+{
+    struct fake_machine machine;
+    struct hyp_early early;
+    struct hyp_pgt pgt;
+    struct hyp_pgt_config config = {
+        .fmt = &hyp_fmt_arm64_s2, .page_shift = 12, .ia_bits = 40, .max_block_level = 2};
+
+    (void)state;
+    fake_machine_init(&machine, 12, RIG_FIRST_PFN, 64, 1);
+    config.port = &machine.fake.port;
+    config.vmemmap = &machine.vmemmap;
+    assert_int_equal(hyp_pgt_init(&pgt, &config, &machine.pool, NULL), HYP_ENOMEM);
+    assert_int_equal(machine.pool.free_pages, 1);
+    /* One page, and none of it aligned to two. */
+    hyp_early_init(&early, &machine.fake.port, 12, hyp_pa((RIG_FIRST_PFN + 1) << 12), 2 << 12);
+    assert_int_equal(hyp_pgt_init(&pgt, &config, NULL, &early), HYP_ENOMEM);
+    hyp_early_init(&early, &machine.fake.port, 12, hyp_pa((RIG_FIRST_PFN + 1) << 12), 0);
+    assert_int_equal(hyp_pgt_init(&pgt, &config, NULL, &early), HYP_ENOMEM);
+    config.page_shift = 13;
+    assert_int_equal(hyp_pgt_init_at(&pgt, &config, &machine.pool, hyp_pa(0)), HYP_EINVAL);
+    fake_machine_free(&machine);
+}
+
+static void destroy_of_a_boot_table_frees_nothing(void **state)
+{
+    struct fake_machine machine;
+    struct hyp_early early;
+    struct hyp_pgt pgt;
+    struct hyp_pgt_config config = {
+        .fmt = &hyp_fmt_arm64_s1, .page_shift = 12, .ia_bits = 48, .max_block_level = 2};
+
+    (void)state;
+    fake_machine_init(&machine, 12, RIG_FIRST_PFN, 64, 4);
+    config.port = &machine.fake.port;
+    config.vmemmap = &machine.vmemmap;
+    hyp_early_init(&early, &machine.fake.port, 12, hyp_pa((RIG_FIRST_PFN + 8) << 12), 8 << 12);
+    assert_int_equal(hyp_pgt_init(&pgt, &config, &machine.pool, &early), HYP_OK);
+    assert_int_equal(hyp_pgt_map(&pgt, (hyp_ia_t){GIB}, 4 * KIB, hyp_pa(GIB), HYP_PROT_RW, NULL),
+                     HYP_OK);
+    hyp_pgt_destroy(&pgt);
+    assert_int_equal(machine.pool.free_pages, 4);
+    assert_int_equal(hyp_early_used(&early), 4);
+    assert_int_equal(machine.fake.events[HYP_EV_TABLE_FREE], 0);
+    fake_machine_free(&machine);
+}
+
 static void destroy_gives_everything_back(void **state)
 {
     struct fake_machine machine;
@@ -177,6 +224,8 @@ int main(void)
         cmocka_unit_test(a_table_that_cannot_be_is_refused),
         cmocka_unit_test(a_root_can_be_brought_along),
         cmocka_unit_test(boot_tables_are_neither_counted_nor_freed),
+        cmocka_unit_test(a_root_that_cannot_be_had_is_refused),
+        cmocka_unit_test(destroy_of_a_boot_table_frees_nothing),
         cmocka_unit_test(destroy_gives_everything_back),
         cmocka_unit_test(wide_addresses_reach_the_last_page),
     };

@@ -322,6 +322,26 @@ static void the_policy_is_asked_for_each_block(void **state)
     rig_free(&rig);
 }
 
+/* Everything from the fourth 2 MiB on. */
+static bool force_late(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hyp_prot_t prot)
+{
+    (void)pgt;
+    (void)prot;
+    return size > 2 * MIB || ia.v >= GIB + 6 * MIB;
+}
+
+static void a_run_of_blocks_ends_where_the_policy_says(void **state)
+{
+    struct table_rig rig;
+
+    (void)state;
+    rig_init(&rig, RIG_MODERN, 64);
+    rig.pgt.force_page = force_late;
+    assert_int_equal(map(&rig, GIB, 10 * MIB, 4 * GIB, RWX), HYP_OK);
+    assert_table(&rig, "40000000+600000 1 1000007d9\n40600000+400000 0 1006007db\n");
+    rig_free(&rig);
+}
+
 /* ---- want of memory ---- */
 
 /* Pages come from the pool first, then from the cache. */
@@ -435,6 +455,7 @@ int main(void)
         cmocka_unit_test(annotations_that_say_nothing_are_refused),
         cmocka_unit_test(the_policy_decides_by_rights),
         cmocka_unit_test(the_policy_is_asked_for_each_block),
+        cmocka_unit_test(a_run_of_blocks_ends_where_the_policy_says),
         cmocka_unit_test(the_memcache_serves_when_the_pool_is_empty),
         cmocka_unit_test(want_of_the_nth_table_leaves_a_prefix),
         cmocka_unit_test(a_block_survives_when_its_table_cannot_be_had),

@@ -206,6 +206,7 @@ static void collapse_obeys_alignment_level_and_policy(void **state)
     assert_refused(&rig, 1, HYP_EAGAIN);
     assert_refused(&rig, 0, HYP_EINVAL);
     assert_refused(&rig, 3, HYP_EINVAL);
+    assert_int_equal(collapse(&rig, UINT64_C(1) << 40, 1), HYP_ERANGE);
     map(&rig, GIB, 2 * MIB, 4 * GIB + 4 * KIB, RWX);
     assert_refused(&rig, 1, HYP_EAGAIN);
     assert_refused(&rig, 2, HYP_EAGAIN);
