@@ -157,12 +157,12 @@ static struct trace_input *open_either(const char *dir, const char *name, struct
 {
     struct trace_input *input = NULL;
     char *path = trace_path_join(dir, name);
-    char *packed = path ? calloc(strlen(path) + 4, 1) : NULL;
+    size_t size = path ? strlen(path) + sizeof(".xz") : 0;
+    char *packed = path ? malloc(size) : NULL;
     FILE *plain;
 
     if (packed) {
-        memcpy(packed, path, strlen(path));
-        memcpy(packed + strlen(path), ".xz", 3);
+        snprintf(packed, size, "%s.xz", path);
         plain = fopen(path, "rb");
         input = trace_input_open(plain ? path : packed, error);
         if (plain)

@@ -212,6 +212,7 @@ static bool describe(struct filter *filter)
     const struct trace_filter *want = &filter->want;
     char line[512];
     size_t size = strlen(filter->header.provenance);
+    unsigned long long cycle = want->sample_keep + want->sample_skip;
     char *text;
 
     snprintf(line, sizeof(line),
@@ -219,8 +220,7 @@ static bool describe(struct filter *filter)
              "%llu\n",
              (unsigned long long)want->from, (unsigned long long)want->to,
              filter->phase ? filter->phase : "any", (unsigned long long)want->kinds, want->cpu,
-             (unsigned long long)want->sample_keep,
-             (unsigned long long)(want->sample_keep + want->sample_skip));
+             (unsigned long long)want->sample_keep, cycle);
     text = realloc(filter->header.provenance, size + strlen(line) + 1);
     if (!text)
         return false;
@@ -270,7 +270,7 @@ struct copier {
 
 static bool reserve_sites(struct copier *copier, size_t count)
 {
-    size_t room = copier->room ? copier->room : 4096;
+    size_t room = copier->room;
     uint32_t *site;
 
     if (count <= copier->room)
@@ -305,10 +305,13 @@ static int copy_record(struct copier *copier, const struct trace_block *block,
 
 int trace_copy(struct trace_source *source, struct trace_writer *writer, struct trace_error *error)
 {
-    struct copier copier = {.writer = writer};
+    struct copier copier = {.writer = writer, .room = 4096};
     struct trace_block block;
     int status;
 
+    copier.site = calloc(copier.room, sizeof(*copier.site));
+    if (!copier.site)
+        return trace_fail(error, "out of memory");
     while ((status = source->next(source, &block, error)) == 1) {
         if (!reserve_sites(&copier, block.site_count))
             status = trace_fail(error, "out of memory at position %llu",

@@ -29,17 +29,18 @@ int importer_donate(struct importer *importer, uint64_t frame, uint64_t pages, u
     unsigned int shift = importer->plan.header.page_shift;
 
     for (uint64_t i = 0; i < pages; i++) {
-        if (frame + i >= importer->plan.frames)
+        unsigned long long at = frame + i;
+
+        if (at >= importer->plan.frames)
             return trace_fail(error, "%s: frame 0x%llx is outside the RAM of facts.txt",
-                              importer->from, (unsigned long long)(frame + i));
-        if (importer->owned[frame + i].owner)
+                              importer->from, at);
+        if (importer->owned[at].owner)
             return trace_fail(error,
                               "%s: position %llu: frame 0x%llx is donated again before it is "
                               "reclaimed",
                               importer->from,
-                              (unsigned long long)trace_writer_position(importer->writer),
-                              (unsigned long long)(frame + i));
-        importer->owned[frame + i] = (struct import_owned){owner, flags};
+                              (unsigned long long)trace_writer_position(importer->writer), at);
+        importer->owned[at] = (struct import_owned){owner, flags};
     }
     return importer_put(importer, TRACE_DONATE, frame << shift,
                         &(struct trace_event){.a = pages, .b = flags, .task = task, .owner = owner},

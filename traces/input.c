@@ -61,10 +61,10 @@ struct trace_input *trace_input_open(const char *path, struct trace_error *error
         trace_fail(error, "%s: out of memory", path);
         return NULL;
     }
-    input->path = calloc(strlen(path) + 1, 1);
+    input->path = malloc(strlen(path) + 1);
     input->buffer = malloc(TRACE_INPUT_BUFFER + 1);
     if (input->path)
-        memcpy(input->path, path, strlen(path));
+        memcpy(input->path, path, strlen(path) + 1);
     if (!input->path || !input->buffer || !choose_codec(input)) {
         trace_fail(error, "%s: out of memory", path);
         trace_input_close(input);

@@ -260,7 +260,7 @@ size_t native_decoder_next(struct native_decoder *decoder)
             brk = &decoder->breaks[decoder->next_break];
             run = brk->at - decoder->record;
         }
-        if (run) {
+        if (run || !brk) {
             if (run > NATIVE_BATCH - done)
                 run = (uint32_t)(NATIVE_BATCH - done);
             decode_run(decoder, decoder->batch + done, run);

@@ -32,7 +32,7 @@ static struct trace_phase *begin_phase(struct trace_summary *summary, const char
                                   .donated_end = donated};
     if (!phase->name)
         return NULL;
-    memcpy(phase->name, name, strlen(name));
+    memcpy(phase->name, name, strlen(name) + 1);
     summary->phase_count++;
     return phase;
 }
