@@ -37,7 +37,9 @@ static struct mmu_config mmu_config(const struct sim_config *config, unsigned in
         .l1d = tlb(config, G(tlb, l1d_entries), G(tlb, l1d_ways), l1_shifts, 0),
         .l2 = tlb(config, G(tlb, l2_entries), G(tlb, l2_ways), l2_shifts, G(tlb, l2_cycles)),
         .walk_cache = tlb(config, G(wcache, entries), G(wcache, ways), 0, 0),
-        .ipa_cache = tlb(config, G(wcache, ipa_entries), G(wcache, ipa_ways), l2_shifts, 0),
+        /* A76, N1: the L2 TLB keeps ipa results of large blocks only. */
+        .ipa_cache = tlb(config, G(wcache, ipa_entries), G(wcache, ipa_ways),
+                         G(wcache, in_l2) ? 1u << 21 | 1u << 30 : l2_shifts, 0),
         .l2_holds_walks = G(wcache, in_l2) != 0,
         .memory_cycles = (uint32_t)G(cache, memory_cycles),
         .walk_cycles = (uint32_t)G(cost, walk),
