@@ -221,6 +221,21 @@ static void collapse_obeys_alignment_level_and_policy(void **state)
     rig_free(&rig);
 }
 
+/* A guest writes what looks like a table into its own block. */
+static void collapse_never_reads_guest_memory(void **state)
+{
+    struct table_rig rig;
+
+    (void)state;
+    rig_init(&rig, RIG_MODERN, 64);
+    map(&rig, GIB, 2 * MIB, 4 * GIB, RWX);
+    for (uint64_t i = 0; i < 512; i++)
+        fake_mem_store(&rig.machine.fake.mem, 4 * GIB + 8 * i, (6 * GIB + i * 4 * KIB) | 0x7db);
+    assert_refused(&rig, 1, HYP_EAGAIN);
+    assert_table(&rig, "40000000+200000 1 1000007d9\n");
+    rig_free(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +247,7 @@ int main(void)
         cmocka_unit_test(split_and_collapse_are_each_others_reverse),
         cmocka_unit_test(a_table_with_an_odd_page_does_not_collapse),
         cmocka_unit_test(collapse_obeys_alignment_level_and_policy),
+        cmocka_unit_test(collapse_never_reads_guest_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

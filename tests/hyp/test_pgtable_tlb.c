@@ -230,6 +230,10 @@ static void unmap_flushes_the_range_once_where_it_can(void **state)
     rig_init(&rig, RIG_MODERN, 64);
     map(&rig, GIB, 16 * KIB, 4 * GIB, RWX);
     rig_reset(&rig);
+    unmap(&rig, GIB, 4 * KIB);
+    expect(&rig, RANGE_FLUSH("0x40000000+0x1000"));
+    map(&rig, GIB, 4 * KIB, 4 * GIB, RWX);
+    rig_reset(&rig);
     unmap(&rig, GIB, 8 * KIB);
     expect(&rig, RANGE_FLUSH("0x40000000+0x2000"));
     unmap(&rig, GIB, 8 * KIB);
