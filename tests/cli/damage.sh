@@ -41,7 +41,7 @@ done
 # A recording directory without its parts, and text that is none.
 mkdir "$work/recording"
 expect 3 "$work/recording/" "$faultline" import "$work/recording" -o "$work/out.fltrace"
-expect 3 "$source_dir/LICENSE" "$faultline" import "$source_dir/LICENSE" -o "$work/out.fltrace"
+expect 3 "facts.txt" "$faultline" import "$source_dir/LICENSE" -o "$work/out.fltrace"
 cases=$((cases + 1))
 [ ! -e "$work/out.fltrace" ] || { echo "FAILED: a failed import left a file" >&2; failures=$((failures + 1)); }
 finish
