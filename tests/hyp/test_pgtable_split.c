@@ -52,6 +52,7 @@ static void a_large_block_is_split_only_where_it_must(void **state)
                        "40800000+3f800000 1 1008007d9\n");
     assert_int_equal(rig.machine.fake.tlbis[HYP_TLBI_IPAS2E1IS], 1);
     assert_int_equal(fake_table_pages(&rig.pgt), 2 + 1 + 2);
+    assert_int_equal(rig.machine.fake.events[HYP_EV_BLOCK_SPLIT], 1 + 2);
     rig_free(&rig);
 }
 

@@ -102,6 +102,28 @@ static void page_states_survive_the_pool(void **state)
     fake_machine_free(&machine);
 }
 
+static void what_the_descriptors_held_before_does_not_matter(void **state)
+{
+    struct fake_machine clean, used;
+
+    (void)state;
+    fake_machine_init(&clean, 12, BIG_FIRST, 16, 0);
+    fake_machine_init(&used, 12, BIG_FIRST, 16, 0);
+    for (unsigned int i = 0; i < 16; i++) {
+        used.vmemmap.base[i].next = i + 1;
+        used.vmemmap.base[i].prev = i + 2;
+        used.vmemmap.base[i].refcount = 3;
+        used.vmemmap.base[i].order = 2;
+    }
+    assert_int_equal(hyp_pool_init(&clean.pool, &clean.fake.port, &clean.vmemmap, BIG_FIRST, 16, 5),
+                     HYP_OK);
+    assert_int_equal(hyp_pool_init(&used.pool, &used.fake.port, &used.vmemmap, BIG_FIRST, 16, 5),
+                     HYP_OK);
+    assert_memory_equal(clean.vmemmap.base, used.vmemmap.base, 16 * sizeof(struct hyp_page));
+    fake_machine_free(&clean);
+    fake_machine_free(&used);
+}
+
 static void a_pool_that_cannot_be_is_refused(void **state)
 {
     struct fake_machine machine;
@@ -170,6 +192,7 @@ int main(void)
         cmocka_unit_test(all_pages_come_and_go_and_the_pool_is_whole_again),
         cmocka_unit_test(a_refused_allocation_changes_nothing),
         cmocka_unit_test(page_states_survive_the_pool),
+        cmocka_unit_test(what_the_descriptors_held_before_does_not_matter),
         cmocka_unit_test(a_pool_that_cannot_be_is_refused),
         cmocka_unit_test(reference_counts_neither_overflow_nor_underflow),
         cmocka_unit_test(an_external_page_is_zeroed_queued_and_never_merged),

@@ -30,6 +30,7 @@ void hyp_rig_init(struct hyp_rig *rig)
     rig->descriptors = calloc(rig->descriptor_count, sizeof(*rig->descriptors));
     if (!rig->descriptors)
         abort();
+    memset(rig->vms, 0xa5, sizeof(rig->vms)); /* need not be initialised */
     rig->next_page = OWN_PAGES;
     rig->config = (struct hyp_config){
         .port = &rig->fake.port,
