@@ -29,6 +29,9 @@ static uint64_t status_code(enum mmu_fault fault, int level)
     case MMU_FAULT_TLB_CONFLICT:
         return 0x30;
     case MMU_OK:
+    case MMU_FAULT_RESERVED:
+    case MMU_FAULT_MISCONFIG:
+    case MMU_FAULT_NONCANONICAL:
         break;
     }
     return 0;

@@ -64,6 +64,8 @@ struct mmu_config {
      * their hit_cycles are used), what they would hold lives in the L2 TLB. The ipa of a table is
      * held at any size, the ipa of a result from the smallest of ipa_cache.page_shifts up. */
     bool l2_holds_walks;
+    /* x86: the ipa cache also holds tables of the second stage, by guest-physical prefix. */
+    bool ipa_cache_tables;
     struct mmu_cache_config cache[3]; /* entries of 0 bytes are absent */
     uint32_t memory_cycles;           /* a table read that misses every cache */
     uint32_t walk_cycles;             /* fixed overhead of one walk */
@@ -76,7 +78,7 @@ struct mmu_config {
 
 /* ---- architectural state of a CPU ---- */
 
-enum mmu_regime { MMU_EL10, MMU_EL2, MMU_EL20, MMU_REGIME_COUNT };
+enum mmu_regime { MMU_EL10, MMU_EL2, MMU_EL20, MMU_X86, MMU_REGIME_COUNT };
 
 struct mmu_arm64_regs {
     uint64_t sctlr; /* M (stage 1 on), and the bits the model uses */
@@ -95,7 +97,7 @@ struct mmu_request {
     uint64_t va;
     uint8_t cpu;
     uint8_t regime; /* enum mmu_regime */
-    uint8_t el;     /* privilege of the access: 0, 1, 2 */
+    uint8_t el;     /* privilege of the access: 0, 1, 2; x86: 0 user, 1 supervisor */
     uint8_t access; /* enum mmu_access */
     bool probe;     /* as an AT instruction: no fill, no flag update, nothing counted */
 };
@@ -108,6 +110,9 @@ enum mmu_fault {
     MMU_FAULT_ADDRESS_SIZE,
     MMU_FAULT_EXTERNAL_WALK, /* a table read that nothing answered */
     MMU_FAULT_TLB_CONFLICT,
+    MMU_FAULT_RESERVED,     /* x86: a reserved bit is set (#PF with RSVD) */
+    MMU_FAULT_MISCONFIG,    /* x86: EPT misconfiguration */
+    MMU_FAULT_NONCANONICAL, /* x86: #GP or #SS, no translation was tried */
 };
 
 enum mmu_source { MMU_SRC_L1, MMU_SRC_L2, MMU_SRC_WALK, MMU_SRC_OFF };
@@ -124,6 +129,8 @@ struct mmu_result {
     uint8_t page_shift;       /* of the combined translation */
     uint8_t attr;             /* memory type of the combined translation, as MAIR byte class */
     uint8_t refs_s1, refs_s2; /* descriptor reads of this translation */
+    /* x86 only, of a fault: read by the functions of mmu/x86.h. */
+    uint8_t x86_rights, x86_flags;
 };
 
 /* Ground truth of a stale use: what the TLB said, what the tables say, and what would have helped.
@@ -190,6 +197,7 @@ struct mmu *mmu_create(const struct mmu_config *config, const struct mmu_port *p
 void mmu_destroy(struct mmu *mmu); /* NULL is allowed */
 /* Architectural state of one CPU and regime. Cached translations keep their tags: nothing is lost
  * or flushed by a register write. */
+/* MMU_X86 has mmu_set_x86() of mmu/x86.h instead. */
 void mmu_set_regs(struct mmu *mmu, unsigned int cpu, enum mmu_regime regime,
                   const struct mmu_arm64_regs *regs);
 /* One translation: exact outcome, counters bumped, TLBs filled. Allocates nothing. An access that

@@ -44,6 +44,7 @@ static const char *missing_s1(const struct mmu_ctx *ctx, bool global, bool table
         return table ? "VAE2IS" : "VALE2IS";
     case MMU_EL20:
     case MMU_EL10:
+    case MMU_X86:
     case MMU_REGIME_COUNT:
         break;
     }

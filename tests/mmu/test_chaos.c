@@ -125,7 +125,7 @@ static void round_of(struct chaos *chaos)
     chaos->world.regs = any_registers(&chaos->seed);
     if (chaos->resting)
         chaos->world.regs.hafdbs = false;
-    for (unsigned int regime = 0; regime < MMU_REGIME_COUNT; regime++) {
+    for (unsigned int regime = 0; regime < MMU_X86; regime++) {
         world_set(&chaos->world, (enum mmu_regime)regime);
         mmu_set_regs(chaos->bare, 0, (enum mmu_regime)regime, &chaos->world.regs);
     }
