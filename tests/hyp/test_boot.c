@@ -190,18 +190,25 @@ static void the_check_pass_finds_a_stack_that_the_host_can_reach(void **state)
 static void the_new_root_is_set_once_with_a_clean_tlb(void **state)
 {
     struct hyp_rig rig;
+    const struct fake_call *call;
     size_t i, roots = 0;
 
     (void)state;
     init_with_sections(&rig);
-    rig.fake.record = 1u << FAKE_ROOT | 1u << FAKE_TLBI;
+    rig.fake.record = 1u << FAKE_ROOT | 1u << FAKE_TLBI | 1u << FAKE_BARRIER;
     assert_int_equal(hyp_rig_boot(&rig), HYP_OK);
+    call = rig.fake.calls;
     for (i = 0; i < rig.fake.call_count; i++) {
-        if (rig.fake.calls[i].kind != FAKE_ROOT)
+        if (call[i].kind != FAKE_ROOT)
             continue;
         roots++;
-        assert_int_equal(rig.fake.calls[i].addr, rig.hyp.s1.root.v);
-        assert_int_equal(rig.fake.calls[i + 1].op, HYP_TLBI_ALLE2);
+        assert_int_equal(call[i].addr, rig.hyp.s1.root.v);
+        /* 48 bits, write-back inner shareable walks, 4K, 40-bit output, and the RES1 bits. */
+        assert_int_equal(call[i].value, UINT64_C(0x80823510));
+        assert_true(call[i - 1].kind == FAKE_BARRIER && call[i - 1].op == HYP_DSB_ISHST);
+        assert_true(call[i + 1].kind == FAKE_TLBI && call[i + 1].op == HYP_TLBI_ALLE2);
+        assert_true(call[i + 2].kind == FAKE_BARRIER && call[i + 2].op == HYP_DSB_NSH);
+        assert_true(call[i + 3].kind == FAKE_BARRIER && call[i + 3].op == HYP_ISB);
     }
     assert_int_equal(roots, 1);
     hyp_rig_free(&rig);
@@ -240,6 +247,8 @@ static void finalize_puts_each_cpu_under_stage_2_once(void **state)
     assert_int_equal(rig.fake.calls[0].op, HYP_ROOT_STAGE2);
     assert_int_equal(rig.fake.calls[0].addr, rig.hyp.host.pgt.root.v);
     assert_int_equal(rig.fake.calls[1].op, HYP_TLBI_VMALLS12E1);
+    assert_int_equal(rig.fake.calls[2].op, HYP_DSB_NSH);
+    assert_int_equal(rig.fake.calls[3].op, HYP_ISB);
     assert_int_equal(hyp_prot_finalize(&rig.hyp, 1), HYP_EPERM);
     assert_int_equal(hyp_prot_finalize(&rig.hyp, HRIG_CPUS), HYP_EINVAL);
     assert_false(hyp_is_live(&rig.hyp));
@@ -296,6 +305,7 @@ static void expect_host_untouched(struct hyp_rig *rig, const struct fake_mem *be
     assert_true(fake_mem_equal(&after, before));
     fake_mem_free(&after);
     assert_false(rig->hyp.booted);
+    assert_int_equal(rig->hyp.private_cursor, rig->hyp.layout.private_base);
     assert_int_equal(rig->fake.locks_held, 0);
 }
 
@@ -319,6 +329,8 @@ static bool boot_with(uint64_t s1_pages, uint64_t host_pages)
         assert_int_equal(err, HYP_ENOMEM);
         expect_host_untouched(&rig, &before);
         assert_int_equal(hyp_prot_finalize(&rig.hyp, 0), HYP_EPERM);
+        assert_int_equal(hyp_boot(&rig.hyp), HYP_ENOMEM); /* once more, to the same effect */
+        expect_host_untouched(&rig, &before);
     } else {
         assert_true(hyp_rig_sound(&rig));
     }

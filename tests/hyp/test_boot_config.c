@@ -217,7 +217,13 @@ static void boot_on(unsigned int page_shift, struct hyp_features features, uint6
     rig.config.pool = hyp_pa(base);
     hyp_boot_carve(&rig.config, &carve);
     rig.config.pool_pages = hyp_boot_pool_pages(&carve);
+    rig.fake.record = 1u << FAKE_ROOT;
     assert_int_equal(hyp_rig_boot(&rig), HYP_OK);
+    /* TCR_EL2.TG0: 0, 2, 1 for 4K, 16K, 64K; bit 32 is DS. */
+    assert_int_equal(rig.fake.calls[0].value >> 14 & 3, page_shift == 12   ? 0
+                                                        : page_shift == 14 ? 2
+                                                                           : 1);
+    assert_int_equal(rig.fake.calls[0].value >> 32, features.lpa2);
     pfn = (regions[count - 1].base.v + size) >> page_shift;
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, pfn - 3, 3), HYP_OK);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa((pfn - 4) << page_shift)), HYP_HOST_MAPPED);

@@ -256,6 +256,37 @@ static void eager_rebuilding_stays_inside_the_region(void **state)
     hyp_rig_free(&rig);
 }
 
+static void eager_rebuilding_reaches_the_last_block_of_a_region(void **state)
+{
+    struct hyp_host_policy policy = {HYP_FORCE_BY_PROT, HYP_REBUILD_EAGER, 2};
+    struct hyp_rig rig;
+    hyp_pfn_t end = (HRIG_RAM0 + HRIG_RAM0_SIZE) >> 12;
+    unsigned int level;
+
+    (void)state;
+    hyp_rig_start_with(&rig, policy);
+    assert_int_equal(hyp_host_donate_hyp(&rig.hyp, end - 1, 1), HYP_OK);
+    assert_int_equal(hyp_hyp_donate_host(&rig.hyp, end - 1, 1), HYP_OK);
+    assert_true(hyp_host_leaf(&rig.hyp, hyp_ipa((end - 1) << 12), &level) & 1);
+    assert_int_equal(level, 1);
+    hyp_rig_free(&rig);
+}
+
+static void a_fault_maps_one_leaf_of_the_allowed_size_and_no_more(void **state)
+{
+    struct hyp_host_policy policy = {HYP_FORCE_BY_PROT, HYP_REBUILD_LAZY, 1};
+    struct hyp_rig rig;
+    unsigned int level;
+
+    (void)state;
+    hyp_rig_start_with(&rig, policy);
+    assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(0x9000000)), HYP_HOST_MAPPED);
+    assert_true(hyp_host_leaf(&rig.hyp, hyp_ipa(0x9000000), &level) & 1);
+    assert_int_equal(hyp_host_leaf(&rig.hyp, hyp_ipa(0x9200000), &level), 0);
+    assert_int_equal(hyp_host_leaf(&rig.hyp, hyp_ipa(0x8fff000), &level), 0);
+    hyp_rig_free(&rig);
+}
+
 static void taking_back_a_lent_page_without_tables_changes_nothing(void **state)
 {
     static struct hyp_rig_drain drain;
@@ -359,6 +390,8 @@ int main(void)
         cmocka_unit_test(a_pinned_page_is_marked_as_borrowed_in_hyp_stage_1),
         cmocka_unit_test(ram_checks_are_exact_at_both_ends),
         cmocka_unit_test(eager_rebuilding_stays_inside_the_region),
+        cmocka_unit_test(eager_rebuilding_reaches_the_last_block_of_a_region),
+        cmocka_unit_test(a_fault_maps_one_leaf_of_the_allowed_size_and_no_more),
         cmocka_unit_test(taking_back_a_lent_page_without_tables_changes_nothing),
         cmocka_unit_test(each_transition_is_told_once),
     };

@@ -85,6 +85,11 @@ static void init_refuses_bad_pages_and_donates_nothing_then(void **state)
     bad = good;
     bad.meta = hyp_pa(HRIG_NOMAP);
     expect_same(&rig, hyp_vm_init(&rig.hyp, handle, &bad), HYP_EPERM);
+    bad = good;
+    bad.pgd = hyp_pa(HRIG_NOMAP);
+    expect_same(&rig, hyp_vm_init(&rig.hyp, handle, &bad), HYP_EPERM);
+    bad.pgd = hyp_pa(UINT64_C(1) << 40);
+    expect_same(&rig, hyp_vm_init(&rig.hyp, handle, &bad), HYP_EINVAL);
     assert_int_equal(hyp_host_share_hyp(&rig.hyp, P + 9), HYP_OK);
     expect_same(&rig, hyp_vm_init(&rig.hyp, handle, &good), HYP_EPERM);
     assert_int_equal(hyp_host_unshare_hyp(&rig.hyp, P + 9), HYP_OK);
@@ -126,6 +131,38 @@ static void init_with_too_few_tables_donates_nothing(void **state)
         assert_null(hyp_vm_find(&rig.hyp, handle));
     }
     assert_int_equal(left, 3);
+    hyp_rig_free(&rig);
+}
+
+static void metadata_starts_out_empty(void **state)
+{
+    struct hyp_rig rig;
+    struct hyp_vm_params params = params_at(P, true);
+    hyp_handle_t handle;
+
+    (void)state;
+    hyp_rig_start(&rig);
+    hyp_rig_dirty(&rig, P + 8, 0xa5); /* what the host would like to be registers */
+    hyp_rig_dirty(&rig, P + 9, 0xa5);
+    hyp_rig_dirty(&rig, P + 16, 0xa5);
+    assert_int_equal(hyp_vm_reserve(&rig.hyp, &handle), HYP_OK);
+    assert_int_equal(hyp_vm_init(&rig.hyp, handle, &params), HYP_OK);
+    assert_int_equal(hyp_vcpu_init(&rig.hyp, handle, hyp_rig_pa(P + 16)), HYP_OK);
+    assert_true(hyp_rig_is_zero(&rig, P + 8));
+    assert_true(hyp_rig_is_zero(&rig, P + 9));
+    assert_true(hyp_rig_is_zero(&rig, P + 16));
+    hyp_rig_free(&rig);
+}
+
+static void references_saturate_instead_of_wrapping(void **state)
+{
+    struct hyp_rig rig;
+
+    (void)state;
+    hyp_rig_start(&rig);
+    hyp_rig_page(&rig, rig.vms[0].meta.v >> 12)->refcount = UINT16_MAX;
+    assert_null(hyp_vm_get(&rig.hyp, 0x1000));
+    expect_same(&rig, hyp_vcpu_load(&rig.hyp, 0, 0x1000, 0), HYP_EBUSY);
     hyp_rig_free(&rig);
 }
 
@@ -256,6 +293,24 @@ static unsigned int foreign_pages(struct hyp_rig *rig)
     return count;
 }
 
+/* One invalidation of the whole VMID, with its barriers around it. */
+static void expect_vmid_flush(const struct hyp_rig *rig, unsigned int vmid)
+{
+    const struct fake_call *call = rig->fake.calls;
+    size_t i, found = 0;
+
+    for (i = 1; i + 2 < rig->fake.call_count; i++) {
+        if (call[i].kind != FAKE_TLBI || call[i].op != HYP_TLBI_VMALLS12E1IS)
+            continue;
+        found++;
+        assert_int_equal(call[i].vmid, vmid);
+        assert_true(call[i - 1].kind == FAKE_BARRIER && call[i - 1].op == HYP_DSB_ISHST);
+        assert_true(call[i + 1].kind == FAKE_BARRIER && call[i + 1].op == HYP_DSB_ISH);
+        assert_true(call[i + 2].kind == FAKE_BARRIER && call[i + 2].op == HYP_ISB);
+    }
+    assert_int_equal(found, 1);
+}
+
 static void the_host_gets_every_page_back_wiped_and_chained(void **state)
 {
     struct hyp_rig rig;
@@ -276,10 +331,11 @@ static void the_host_gets_every_page_back_wiped_and_chained(void **state)
     assert_int_equal(hyp_vm_start_teardown(&rig.hyp, 0x1001), HYP_OK);
     for (g = 0; g < 4; g++)
         assert_int_equal(hyp_vm_reclaim_page(&rig.hyp, 0x1001, (uint64_t)g << 20), HYP_OK);
+    hyp_rig_dirty(&rig, rig.vcpu[HRIG_PV]->meta.v >> 12, 0xa5);
     hyp_rig_dirty(&rig, meta.v >> 12, 0xa5); /* metadata: the guest's registers */
     fake_port_reset(&rig.fake);
     assert_int_equal(hyp_vm_finalize(&rig.hyp, 0x1001, &out), HYP_OK);
-    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VMALLS12E1IS], 1);
+    expect_vmid_flush(&rig, 2);
     for (page = out.head; count < out.count; count++) {
         uint64_t next = fake_mem_load(&rig.fake.mem, page.v);
 
@@ -291,6 +347,7 @@ static void the_host_gets_every_page_back_wiped_and_chained(void **state)
     assert_int_equal(page.v, 0);
     assert_true(out.count >= 2 + 4);
     assert_true(hyp_rig_is_zero(&rig, meta.v >> 12));
+    assert_true(hyp_rig_is_zero(&rig, rig.vcpu[HRIG_PV]->meta.v >> 12));
     /* What is left away belongs to the other guest: root, metadata, vCPU, memcache. */
     assert_int_equal(foreign_pages(&rig), 2 + 1 + 1 + 4);
     assert_true(hyp_rig_sound(&rig));
@@ -391,6 +448,8 @@ int main(void)
         cmocka_unit_test(handles_count_up_from_their_base_until_slots_run_out),
         cmocka_unit_test(init_refuses_bad_pages_and_donates_nothing_then),
         cmocka_unit_test(init_with_too_few_tables_donates_nothing),
+        cmocka_unit_test(metadata_starts_out_empty),
+        cmocka_unit_test(references_saturate_instead_of_wrapping),
         cmocka_unit_test(vcpus_are_added_until_there_are_enough),
         cmocka_unit_test(a_vcpu_is_loaded_on_one_cpu_and_a_cpu_loads_one_vcpu),
         cmocka_unit_test(a_reference_keeps_teardown_away),
