@@ -281,6 +281,33 @@ static void the_fixmap_shows_a_page_only_while_it_is_open(void **state)
     hyp_rig_free(&rig);
 }
 
+static void a_wipe_opens_the_fixmap_zeroes_cleans_and_closes(void **state)
+{
+    struct hyp_rig rig;
+    const struct fake_call *call;
+
+    (void)state;
+    init_with_sections(&rig);
+    assert_int_equal(hyp_rig_boot(&rig), HYP_OK);
+    fake_port_reset(&rig.fake);
+    rig.fake.record |= 1u << FAKE_STORE | 1u << FAKE_ZERO;
+    hyp_fixmap_wipe(&rig.hyp, hyp_rig_pa(HRIG_PFN));
+    call = rig.fake.calls;
+    assert_int_equal(rig.fake.call_count, 9);
+    assert_true(call[0].kind == FAKE_STORE && call[0].addr == rig.hyp.fixmap_slot.v);
+    assert_int_equal(call[0].value, HRIG_PFN << 12 | UINT64_C(0x0040000000000743));
+    assert_true(call[1].kind == FAKE_BARRIER && call[1].op == HYP_DSB_ISHST);
+    assert_true(call[2].kind == FAKE_ZERO && call[2].addr == HRIG_PFN << 12);
+    assert_true(call[3].kind == FAKE_CACHE && call[3].op == HYP_CACHE_CLEAN_POC);
+    assert_true(call[4].kind == FAKE_STORE && !(call[4].value & 1));
+    assert_true(call[5].kind == FAKE_BARRIER && call[5].op == HYP_DSB_ISHST);
+    assert_true(call[6].kind == FAKE_TLBI && call[6].op == HYP_TLBI_VALE2IS);
+    assert_int_equal(call[6].addr, rig.hyp.fixmap_va);
+    assert_true(call[7].kind == FAKE_BARRIER && call[7].op == HYP_DSB_ISH);
+    assert_true(call[8].kind == FAKE_BARRIER && call[8].op == HYP_ISB);
+    hyp_rig_free(&rig);
+}
+
 /* ---- failure ---- */
 
 /* Every descriptor zero, the old root in force, and not a word outside the pool changed. */
@@ -422,6 +449,7 @@ int main(void)
         cmocka_unit_test(boot_happens_once),
         cmocka_unit_test(finalize_puts_each_cpu_under_stage_2_once),
         cmocka_unit_test(the_fixmap_shows_a_page_only_while_it_is_open),
+        cmocka_unit_test(a_wipe_opens_the_fixmap_zeroes_cleans_and_closes),
         cmocka_unit_test(each_missing_page_of_hyp_stage_1_fails_boot_without_a_trace),
         cmocka_unit_test(each_missing_page_of_the_hosts_stage_2_fails_boot_without_a_trace),
         cmocka_unit_test(a_pool_smaller_than_the_formula_is_refused),

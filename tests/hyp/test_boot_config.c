@@ -259,6 +259,9 @@ static void boot_works_with_many_odd_regions(void **state)
     (void)state;
     boot_on(12, modern, UINT64_C(0x80001000), 16, (UINT64_C(15) << 20) + 4096, UINT64_C(1) << 24);
     boot_on(12, modern, UINT64_C(0x80001000), 64, (UINT64_C(31) << 20) + 4096, UINT64_C(1) << 25);
+    /* Neighbours so close that their descriptors meet in one page of the map. */
+    boot_on(12, modern, UINT64_C(0x80000000), 2, (UINT64_C(64) << 20) + 100 * 4096,
+            (UINT64_C(64) << 20) + 104 * 4096);
 }
 
 int main(void)

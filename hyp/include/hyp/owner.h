@@ -95,18 +95,18 @@ HYP_MUST_USE enum hyp_err hyp_host_unshare_ffa(struct hyp *hyp, hyp_pfn_t pfn, u
 /* ---- host and guests that are not protected ---- */
 
 /*
- * `prot` within RWX, PA, `count` 1 or one block of level 1 with pfn and gfn aligned to it
- * (HYP_EINVAL); RAM; gfn in range (HYP_ERANGE); guest NOPAGE (HYP_EPERM); host OWNED or already
- * shared with guests (HYP_EPERM), its share count not saturated (HYP_EBUSY); memcache holds what a
- * walk may need (HYP_ENOMEM).
+ * Not protected (HYP_EPERM); `prot` within RWX, PA, `count` 1 or one block of level 1 with pfn and
+ * gfn aligned to it (HYP_EINVAL); RAM; gfn in range (HYP_ERANGE); guest NOPAGE (HYP_EPERM); host
+ * OWNED or already shared with guests (HYP_EPERM), its share count not saturated (HYP_EBUSY);
+ * memcache holds what a walk may need (HYP_ENOMEM).
  */
 HYP_MUST_USE enum hyp_err hyp_host_share_guest(struct hyp *hyp, struct hyp_vcpu *vcpu,
                                                hyp_pfn_t pfn, uint64_t gfn, uint64_t count,
                                                hyp_prot_t prot);
 /*
- * Size rule as above (HYP_EINVAL); mapped (HYP_ENOENT), by one leaf of this size (HYP_E2BIG); guest
- * SHARED_BORROWED, host SHARED_OWNED (HYP_EPERM). The last sharer's leave returns the page to
- * OWNED.
+ * Not protected (HYP_EPERM); size rule as above (HYP_EINVAL); mapped (HYP_ENOENT), by one leaf of
+ * this size (HYP_E2BIG); guest SHARED_BORROWED, host SHARED_OWNED (HYP_EPERM). The last sharer's
+ * leave returns the page to OWNED.
  */
 HYP_MUST_USE enum hyp_err hyp_host_unshare_guest(struct hyp *hyp, struct hyp_vm *vm, uint64_t gfn,
                                                  uint64_t count);
@@ -125,9 +125,9 @@ HYP_MUST_USE enum hyp_err hyp_guest_mkyoung(struct hyp *hyp, struct hyp_vcpu *vc
 
 /* ---- host and protected guests ---- */
 
-/* RAM; host OWNED (HYP_EPERM); gfn in range (HYP_ERANGE); guest NOPAGE and not poisoned
- * (HYP_EPERM); memcache (HYP_ENOMEM). The page becomes the guest's, RWX; the host's entry names
- * handle and gfn. */
+/* Protected (HYP_EPERM); RAM; host OWNED (HYP_EPERM); gfn in range (HYP_ERANGE); guest NOPAGE and
+ * not poisoned (HYP_EPERM); memcache (HYP_ENOMEM). The page becomes the guest's, RWX; the host's
+ * entry names handle and gfn. */
 HYP_MUST_USE enum hyp_err hyp_host_donate_guest(struct hyp *hyp, struct hyp_vcpu *vcpu,
                                                 hyp_pfn_t pfn, uint64_t gfn);
 /* Poisoned (HYP_EHWPOISON); mapped (HYP_ENOENT); by a page (HYP_E2BIG); guest OWNED and host NOPAGE
