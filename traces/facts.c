@@ -225,7 +225,7 @@ int rec_find_symbol(const char *dir, const char *name, uint64_t *address, struct
 
 bool rec_is_zeropad(const struct trace_header *header, uint64_t pc)
 {
-    uint32_t type = header->arch == TRACE_ARCH_ARM64 ? 4 : 14;
+    uint32_t type = header->arch == TRACE_ARCH_ARM64 ? 4 : 0x14;
     size_t low = 0, high = header->extable_count;
 
     while (low < high) {

@@ -77,7 +77,7 @@ static int reclaim(struct importer *importer, uint64_t frame, uint64_t pages, ui
 /*
  * A page for an ordinary guest is donated when the kernel has set it up: when a store has reached
  * its last byte (a pipe page is filled from its start), when it has been cleared after its
- * allocation, or at the latest when its task's next event comes.
+ * allocation, or at the latest when its task takes the next such page.
  */
 static int end_setup(struct importer *importer, size_t at, struct trace_error *error)
 {
@@ -281,12 +281,19 @@ static int put_direct_map(struct importer *importer, const struct rec_line *line
     return reclaim(importer, frame, 1, line->task, error);
 }
 
+/* Faults, TLB flushes and the kernel's own allocations come in the middle of a set-up, too. */
+static bool ends_setup(const struct rec_line *line)
+{
+    return (line->event == REC_ALLOC && line->ordinary) || line->event == REC_FREE ||
+           line->event == REC_FREE_BATCHED || line->event == REC_MARKER;
+}
+
 static int put_line(struct importer *importer, const struct import_moment *moment,
                     struct trace_error *error)
 {
     const struct rec_line *line = &importer->plan.text.line[moment->line];
 
-    if (importer->setup_count && setup_by_task(importer, line->task, error) < 0)
+    if (importer->setup_count && ends_setup(line) && setup_by_task(importer, line->task, error) < 0)
         return -1;
     switch ((enum rec_event)line->event) {
     case REC_ALLOC:

@@ -90,6 +90,31 @@ static void check_arm64_p(const char *path)
     trace_summary_free(&summary);
 }
 
+static void check_amd64_a(const char *path)
+{
+    struct trace_summary summary = summarise(path);
+    const struct trace_phase *total = &summary.total;
+
+    assert_int_equal(total->kind[TRACE_ACCESS], 58906398 + 566);
+    assert_int_equal(total->stores, 25683014);
+    assert_int_equal(total->direct_map, 26743851 + 566);
+    assert_int_equal(total->user, 1944819);
+    assert_int_equal(total->zeropad, 1071315 + 566);
+    assert_int_equal(total->crossing, 1726 + 566);
+    assert_int_equal(total->crossing_unmapped, 566);
+    assert_int_equal(total->crossing_mapped, 94);
+    assert_int_equal(total->touched, 0);
+    assert_int_equal(summary.faults[TRACE_OUTCOME_REPAIRED], 566);
+    assert_int_equal(summary.faults[TRACE_OUTCOME_OTHER], 629 - 566);
+    assert_int_equal(summary.initial, 708);
+    assert_int_equal(summary.refused, 0);
+    assert_int_equal(total->kind[TRACE_DONATE], 708 + 2555 + 1379);
+    assert_int_equal(total->donated_peak, 1141);
+    assert_int_equal(total->kind[TRACE_FLUSH], 2555);
+    assert_int_equal(total->kind[TRACE_TLBI], 5790 + 345 + 12);
+    trace_summary_free(&summary);
+}
+
 /* The console's last load: into the page at FAR, by the first entry of link_path_walk. */
 static void check_crash(const char *path, uint64_t far, uint64_t accesses)
 {
@@ -172,6 +197,12 @@ static void importing_arm64_a_gives_the_known_figures(void **state)
     import("arm64-a", check_arm64_a);
 }
 
+static void importing_amd64_a_gives_the_known_figures(void **state)
+{
+    (void)state;
+    import("amd64-a", check_amd64_a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +211,7 @@ int main(void)
         cmocka_unit_test(the_bundled_crashes_end_with_the_load_that_killed_the_host),
         cmocka_unit_test(importing_arm64_p_gives_the_known_figures),
         cmocka_unit_test(importing_arm64_a_gives_the_known_figures),
+        cmocka_unit_test(importing_amd64_a_gives_the_known_figures),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
