@@ -110,6 +110,61 @@ static void the_configuration_cannot_be_changed_afterwards(void **state)
     hyp_rig_free(&rig);
 }
 
+static unsigned int pa_bits_with(unsigned int page_shift, unsigned int pa_range, bool lpa2)
+{
+    static const struct hyp_region ram = {{UINT64_C(0x80000000)}, UINT64_C(64) << 20, false};
+    struct hyp_rig rig;
+    unsigned int bits;
+
+    hyp_rig_init(&rig);
+    rig.config.page_shift = page_shift;
+    rig.config.features.pa_range = pa_range;
+    rig.config.features.lpa2 = lpa2;
+    rig.config.regions = &ram;
+    rig.config.region_count = 1;
+    rig.config.pool = ram.base;
+    rig.config.pool_pages = 16; /* hyp_init does not look at how many */
+    rig.config.vmemmap_first = 0;
+    assert_int_equal(hyp_init(&rig.hyp, &rig.config), HYP_OK);
+    bits = rig.hyp.pa_bits;
+    hyp_rig_free(&rig);
+    return bits;
+}
+
+static void addresses_of_52_bits_need_a_descriptor_that_can_say_them(void **state)
+{
+    (void)state;
+    assert_int_equal(pa_bits_with(12, 0, false), 32);
+    assert_int_equal(pa_bits_with(12, 5, false), 48);
+    assert_int_equal(pa_bits_with(12, 6, false), 48);
+    assert_int_equal(pa_bits_with(14, 6, false), 48);
+    assert_int_equal(pa_bits_with(12, 6, true), 52);
+    assert_int_equal(pa_bits_with(16, 6, false), 52);
+}
+
+static void regions_and_sections_may_touch_what_bounds_them(void **state)
+{
+    static const struct hyp_section last = {
+        HYP_SECTION_DATA, {HRIG_RAM0 + HRIG_RAM0_SIZE - 0x1000}, 0x1000};
+    static struct hyp_region many[HYP_REGIONS_MAX];
+    struct hyp_rig rig;
+    unsigned int i;
+
+    (void)state;
+    hyp_rig_init(&rig);
+    rig.regions[1].base.v = HRIG_RAM0 + HRIG_RAM0_SIZE;     /* no gap */
+    rig.regions[2].size = (UINT64_C(1) << 40) - HRIG_NOMAP; /* to the last address */
+    rig.config.sections = &last;
+    rig.config.section_count = 1;
+    assert_int_equal(hyp_init(&rig.hyp, &rig.config), HYP_OK);
+    for (i = 0; i < HYP_REGIONS_MAX; i++)
+        many[i] = (struct hyp_region){{HRIG_RAM0 + i * HRIG_RAM0_SIZE}, HRIG_RAM0_SIZE, false};
+    rig.config.regions = many;
+    rig.config.region_count = HYP_REGIONS_MAX;
+    assert_int_equal(hyp_init(&rig.hyp, &rig.config), HYP_OK);
+    hyp_rig_free(&rig);
+}
+
 /* ---- layout ---- */
 
 static struct hyp_layout layout_with_idmap(uint64_t idmap, enum hyp_err expected)
@@ -270,6 +325,8 @@ int main(void)
         cmocka_unit_test(malformed_configurations_are_refused),
         cmocka_unit_test(sections_must_be_ram_outside_the_pool),
         cmocka_unit_test(the_configuration_cannot_be_changed_afterwards),
+        cmocka_unit_test(addresses_of_52_bits_need_a_descriptor_that_can_say_them),
+        cmocka_unit_test(regions_and_sections_may_touch_what_bounds_them),
         cmocka_unit_test(private_and_descriptors_avoid_the_identity_page),
         cmocka_unit_test(ram_must_fit_the_linear_half),
         cmocka_unit_test(private_addresses_grow_upwards_until_the_descriptors),

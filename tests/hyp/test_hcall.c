@@ -214,6 +214,8 @@ static void a_protected_guest_is_born_and_dies_by_calls(void **state)
     assert_int_equal(CALL(&rig, HYP_HCALL_VM_RECLAIM_PAGE, 0x1002, G), HYP_OK);
     assert_int_equal(hyp_hcall(&rig.hyp, 0, HYP_HCALL_VM_FINALIZE, args), HYP_OK);
     assert_int_equal(args[1], 8 + 2);
+    assert_int_equal(args[0] & 4095, 0);
+    assert_in_range(args[0] >> 12, P, P + 31); /* the last page that was chained */
     assert_int_equal(hyp_hcall(&rig.hyp, 0, HYP_HCALL_VM_FINALIZE, args), HYP_EINVAL);
     assert_true(hyp_rig_sound(&rig));
     hyp_rig_free(&rig);
