@@ -159,24 +159,45 @@ static void unmap_stage2(struct unmap_op *op)
         hyp_pgt_flush_range(op->pgt, op->flush_start, op->flush_end - op->flush_start);
 }
 
-static enum hyp_err unmap_stage1(struct unmap_op *op)
+/* Clears leaves from op->ia on, up to the end of the table of `path` or to what is no whole leaf.
+ */
+static enum hyp_err clear_leaves(struct unmap_op *op, const struct path *path)
 {
     const struct hyp_pgt *pgt = op->pgt;
+    const uint64_t size = pgt_level_size(pgt, path->level);
+    const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, path->level));
+    const uint64_t from = op->ia;
+    hyp_pa_t slot = path->slot[path->level];
+    uint64_t pte = path->pte;
 
+    while (pgt_valid(pgt, pte) && !pgt_is_table(pgt, pte, path->level) && !(op->ia & (size - 1)) &&
+           op->end - op->ia >= size) {
+        pgt_store(pgt, slot, 0);
+        hyp_pgt_flush_va(pgt, op->ia, (int)path->level, false);
+        op->ia += size;
+        if (op->ia >= end)
+            break;
+        slot = hyp_pa_add(slot, 8);
+        pte = pgt_load(pgt, slot);
+    }
+    if (op->ia == from)
+        return HYP_EINVAL;
+    op->bytes += op->ia - from;
+    pgt_count_sub(pgt, path->slot[path->level], (unsigned int)((op->ia - from) / size));
+    return HYP_OK;
+}
+
+static enum hyp_err unmap_stage1(struct unmap_op *op)
+{
     while (op->ia < op->end) {
         const uint64_t from = op->ia;
         struct path path;
-        uint64_t size;
+        enum hyp_err err;
 
-        find(pgt, from, &path);
-        size = pgt_level_size(pgt, path.level);
-        if (!pgt_valid(pgt, path.pte) || (from & (size - 1)) || op->end - from < size)
-            return HYP_EINVAL;
-        pgt_store(pgt, path.slot[path.level], 0);
-        hyp_pgt_flush_va(pgt, from, (int)path.level, false);
-        pgt_count_sub(pgt, path.slot[path.level], 1);
-        op->bytes += size;
-        op->ia += size;
+        find(op->pgt, from, &path);
+        err = clear_leaves(op, &path);
+        if (err)
+            return err;
         free_empty(op, &path, from);
     }
     return HYP_OK;
