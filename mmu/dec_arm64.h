@@ -41,12 +41,6 @@ uint64_t mmu_dec_arm64_s2_touch(uint64_t desc, bool dirty);
 /* Memory type of both stages together, as a MAIR byte (DDI 0487 D8.6). */
 uint8_t mmu_dec_arm64_combine(uint8_t s1_attr, uint8_t s2_memattr, bool fwb);
 
-/* PSTATE.PAN: no privileged data access to what EL0 can read (DDI 0487 D8.4). */
-static inline unsigned int mmu_dec_arm64_pan(const struct mmu_ctx *ctx, unsigned int perm)
-{
-    return ctx->pan && (perm & MMU_PERM_UR) ? perm & ~(MMU_PERM_PR | MMU_PERM_PW) : perm;
-}
-
 /* *ctx from the registers of a regime; gen is left alone. */
 void mmu_regs_arm64(struct mmu_ctx *ctx, enum mmu_regime regime, const struct mmu_arm64_regs *regs);
 

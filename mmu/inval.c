@@ -107,6 +107,7 @@ static bool removes(const struct scope *scope, const struct mmu_entry *entry)
         return op->s1 && !op->last && asid_matches(scope, entry) &&
                (!by_address || address_matches(scope, entry, entry->shift));
     case MMU_KIND_PAGE:
+    case MMU_KIND_NEST:
     case MMU_KIND_COUNT:
         break;
     }

@@ -8,6 +8,7 @@
 
 #include "mmu/cache.h"
 #include "mmu/dec_arm64.h"
+#include "mmu/dec_x86.h"
 #include "mmu/stale.h"
 #include "mmu/tlb.h"
 #include "mmu/walk.h"
@@ -104,6 +105,14 @@ void mmu_set_regs(struct mmu *mmu, unsigned int cpu, enum mmu_regime regime,
     ctx->gen = ++mmu->cpus[cpu].last_gen;
 }
 
+void mmu_set_x86(struct mmu *mmu, unsigned int cpu, const struct mmu_x86_regs *regs)
+{
+    struct mmu_ctx *ctx = &mmu->cpus[cpu].ctx[MMU_X86];
+
+    mmu_regs_x86(ctx, regs);
+    ctx->gen = ++mmu->cpus[cpu].last_gen;
+}
+
 const struct mmu_counters *mmu_counters(const struct mmu *mmu)
 {
     struct mmu_counters *counters = mmu->counters;
@@ -142,6 +151,12 @@ static uint8_t lower_level(uint8_t s1_level, uint8_t s2_level)
     return s1_level < s2_level ? s1_level : s2_level; /* MMU_LEVEL_NONE is above all */
 }
 
+static uint8_t combine(const struct mmu_ctx *ctx, uint8_t s1_attr, uint8_t s2_attr)
+{
+    return ctx->x86 ? mmu_dec_x86_combine(ctx, s1_attr, s2_attr)
+                    : mmu_dec_arm64_combine(s1_attr, s2_attr, ctx->fwb);
+}
+
 static void result_of_walk(const struct mmu_walk *walk, bool walked, struct mmu_result *result)
 {
     const struct mmu_leaf *s1 = &walk->s1, *s2 = &walk->s2;
@@ -157,13 +172,14 @@ static void result_of_walk(const struct mmu_walk *walk, bool walked, struct mmu_
         result->level = walk->level;
         result->s1ptw = walk->s1ptw;
         result->ipa = hyp_ipa(walk->stage == 2 ? walk->fault_ipa : 0);
+        result->x86_rights = walk->x86_rights;
+        result->x86_flags = walk->x86_flags;
         return;
     }
     result->pa = hyp_pa(s2->out);
     result->level = lower_level(s1->level, s2->level);
     result->page_shift = s1->shift < s2->shift ? s1->shift : s2->shift;
-    result->attr =
-        walk->ctx->s2_on ? mmu_dec_arm64_combine(s1->attr, s2->attr, walk->ctx->fwb) : s1->attr;
+    result->attr = walk->ctx->s2_on ? combine(walk->ctx, s1->attr, s2->attr) : s1->attr;
 }
 
 /* ---- hits ---- */
@@ -171,7 +187,7 @@ static void result_of_walk(const struct mmu_walk *walk, bool walked, struct mmu_
 /* What an entry allows under the register state of now, without fault and without flag update. */
 static void refresh(struct mmu_entry *entry, const struct mmu_ctx *ctx)
 {
-    unsigned int perm = mmu_dec_arm64_pan(ctx, entry->s1_perm) & entry->s2_perm;
+    unsigned int perm = mmu_perm_now(ctx, entry->s1_perm) & entry->s2_perm;
 
     if (entry->flags & MMU_ENTRY_DIRTY)
         perm &= ~MMU_PERM_W;
@@ -184,7 +200,7 @@ static bool wants_marking(const struct mmu_entry *entry, const struct mmu_ctx *c
                           unsigned int need)
 {
     return (entry->flags & MMU_ENTRY_DIRTY) && (need & MMU_PERM_W) &&
-           (mmu_dec_arm64_pan(ctx, entry->s1_perm) & entry->s2_perm & need);
+           (mmu_perm_now(ctx, entry->s1_perm) & entry->s2_perm & need);
 }
 
 /* Whether an entry that wants_marking() may have been passed over before a refill. */
@@ -207,12 +223,16 @@ static void result_of_entry(const struct mmu_entry *entry, const struct mmu_ctx 
         result->attr = entry->attr;
         return;
     }
-    bool s1_denies = !(mmu_dec_arm64_pan(ctx, entry->s1_perm) & need);
+    bool s1_denies = !(mmu_perm_now(ctx, entry->s1_perm) & need);
     result->fault = MMU_FAULT_PERMISSION;
     result->stage = s1_denies ? 1 : 2;
     result->level = s1_denies ? entry->s1_level : entry->s2_level;
     if (s1_denies)
         result->ipa = hyp_ipa(0);
+    if (ctx->x86) {
+        result->x86_rights = s1_denies ? 0 : MMU_X86_RIGHTS(entry->s2_perm);
+        result->x86_flags = mmu_x86_flags(ctx, entry->s1_perm, (entry->flags & MMU_ENTRY_NO_VE));
+    }
 }
 
 /* The entry of an array for this access; NULL also when it has to be walked for marking. */
@@ -268,13 +288,15 @@ static struct mmu_entry entry_of_walk(const struct mmu_walk *walk, const struct 
         .vmid = ctx->vmid,
         .asid = ctx->asid,
         .flags = (uint8_t)((s1->global ? MMU_ENTRY_GLOBAL : 0) | (ctx->s2_on ? MMU_ENTRY_S2 : 0) |
-                           (s1->clean ? MMU_ENTRY_DIRTY1 : 0) | (s2->clean ? MMU_ENTRY_DIRTY2 : 0)),
+                           (s1->clean ? MMU_ENTRY_DIRTY1 : 0) | (s2->clean ? MMU_ENTRY_DIRTY2 : 0) |
+                           (s2->no_ve ? MMU_ENTRY_NO_VE : 0)),
         .s1_perm = s1->perm,
         .s2_perm = s2->perm,
         .s1_level = s1->level,
         .s2_level = s2->level,
         .shift = result->page_shift,
         .attr = result->attr,
+        .root = ctx->root,
     };
 
     if (s1->level != MMU_LEVEL_NONE)
@@ -337,8 +359,11 @@ static void hit(struct mmu *mmu, struct mmu_cpu *cpu, const struct mmu_request *
     if ((entry->allow & mmu_perm_bit(request->access, request->el)) && mmu_stale_due(mmu, cpu))
         mmu_stale_check_hit(mmu, cpu, request, entry, result->source);
     result_of_entry(entry, ctx, request, result);
-    if (result->fault)
-        count_fault(mmu, result);
+    if (!result->fault)
+        return;
+    count_fault(mmu, result);
+    if (ctx->x86)
+        mmu_x86_drop_faulting(mmu, request, result);
 }
 
 static void miss(struct mmu *mmu, struct mmu_cpu *cpu, struct mmu_l1 *l1,
@@ -355,6 +380,8 @@ static void miss(struct mmu *mmu, struct mmu_cpu *cpu, struct mmu_l1 *l1,
         refill(mmu, cpu, l1, &walk, result);
     else
         count_fault(mmu, result);
+    if (!walked && walk.ctx->x86)
+        mmu_x86_drop_faulting(mmu, request, result);
 }
 
 void mmu_translate(struct mmu *mmu, const struct mmu_request *request, struct mmu_result *result)
@@ -395,5 +422,7 @@ void mmu_translate(struct mmu *mmu, const struct mmu_request *request, struct mm
     result->source = MMU_SRC_L2;
     result->cycles = cpu->l2.hit_cycles;
     hit(mmu, cpu, request, entry, result);
+    if (ctx->x86 && result->fault)
+        return; /* the entry is gone */
     fill_l1(mmu, cpu, l1, entry, request->va, may_replace(ctx, request->access));
 }

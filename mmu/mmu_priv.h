@@ -33,14 +33,17 @@ enum mmu_kind {
     MMU_KIND_PAGE, /* va -> pa, both stages combined */
     MMU_KIND_WALK, /* va prefix -> stage-1 table, its address translated by stage 2 */
     MMU_KIND_IPA,  /* ipa -> pa, stage 2 alone */
+    MMU_KIND_NEST, /* ipa prefix -> stage-2 table (x86) */
     MMU_KIND_COUNT
 };
 
-#define MMU_ENTRY_GLOBAL 0x01u /* any ASID (nG = 0, or a regime without ASIDs) */
-#define MMU_ENTRY_S2     0x02u /* stage 2 was on when it was made */
-#define MMU_ENTRY_DIRTY1 0x04u /* writable, but stage 1 is not yet marked dirty */
-#define MMU_ENTRY_DIRTY2 0x08u /* the same for stage 2 */
-#define MMU_ENTRY_DIRTY  (MMU_ENTRY_DIRTY1 | MMU_ENTRY_DIRTY2)
+#define MMU_ENTRY_GLOBAL   0x01u /* any ASID (nG = 0, or a regime without ASIDs) */
+#define MMU_ENTRY_S2       0x02u /* stage 2 was on when it was made */
+#define MMU_ENTRY_DIRTY1   0x04u /* writable, but stage 1 is not yet marked dirty */
+#define MMU_ENTRY_DIRTY2   0x08u /* the same for stage 2 */
+#define MMU_ENTRY_ANY_VMID 0x10u /* of stage 2 alone, and tagged by its root only (EPT) */
+#define MMU_ENTRY_NO_VE    0x20u /* the leaf of stage 2 suppresses #VE */
+#define MMU_ENTRY_DIRTY    (MMU_ENTRY_DIRTY1 | MMU_ENTRY_DIRTY2)
 
 /* One cache line, so that a hit touches one. */
 struct mmu_entry {
@@ -58,7 +61,8 @@ struct mmu_entry {
     /* log2 of one leaf descriptor of each stage: one TLBI anywhere in it must find this entry, even
      * when less is held. */
     uint8_t s1_shift, s2_shift;
-    uint8_t attr; /* memory type, MAIR byte; for MMU_KIND_IPA the raw MemAttr */
+    uint8_t attr;  /* memory type, MAIR byte; for MMU_KIND_IPA the raw MemAttr */
+    uint64_t root; /* x86 tag, as in struct mmu_ctx; 0 elsewhere */
 };
 
 _Static_assert(sizeof(struct mmu_entry) == 64, "an entry fills one cache line of the host");
@@ -111,16 +115,39 @@ struct mmu_tree {
 };
 
 struct mmu_ctx {
-    struct mmu_tree s1[2]; /* TTBR0, TTBR1 */
+    struct mmu_tree s1[2]; /* TTBR0, TTBR1; CR3 */
     struct mmu_tree s2;
-    uint64_t mair;
+    uint64_t mair; /* x86: PAT */
+    /* x86: bits that no entry of stage 1, stage 2 may have set; tag of what passed through stage 2:
+     * EPTP[51:12], with bit 0 set to be none that stage 2 off has. */
+    uint64_t reserved[2], root;
     uint32_t gen; /* of this state; never 0, never used twice on a CPU */
     uint16_t asid, vmid;
     uint8_t regime, pa_bits;
     bool s1_on, s2_on, two_ranges, unprivileged;
     bool ha, hd, s2_ha, s2_hd;
-    bool wxn, pan, xnx, fwb, protect_walk, default_cacheable;
+    bool wxn, pan, xnx, fwb, protect_walk, default_cacheable; /* pan: also SMAP */
+    bool x86, npt, smep, write_all /* CR0.WP = 0 */, fetch_reported;
+    bool globals, pages_1g, s2_1g, ept_xo, ept_advanced;
 };
+
+/*
+ * What permissions of stage 1 come to under the register state of now. PSTATE.PAN and SMAP: no
+ * privileged data access to what the user can read (DDI 0487 D8.4; SDM 4.6.1, and there too SMEP
+ * and CR0.WP).
+ */
+static inline unsigned int mmu_perm_now(const struct mmu_ctx *ctx, unsigned int perm)
+{
+    if (ctx->write_all && (perm & MMU_PERM_PR))
+        perm |= MMU_PERM_PW;
+    if (!(perm & MMU_PERM_UR))
+        return perm;
+    if (ctx->pan)
+        perm &= ~(MMU_PERM_PR | MMU_PERM_PW);
+    if (ctx->smep)
+        perm &= ~MMU_PERM_PX;
+    return perm;
+}
 
 /* ---- a CPU ---- */
 

@@ -11,8 +11,6 @@
  */
 #include "mmu/stale.h"
 
-#include "mmu/dec_arm64.h"
-
 uint64_t mmu_stale_start(const struct mmu_config *config)
 {
     switch (config->stale) {
@@ -36,15 +34,24 @@ bool mmu_stale_due(struct mmu *mmu, struct mmu_cpu *cpu)
     return true;
 }
 
+/* What would have removed a result of stage 2: combined entries, or stage 2 alone. */
+static const char *missing_s2(const struct mmu_ctx *ctx, bool combined)
+{
+    if (ctx->x86)
+        return ctx->npt ? "TLB_CONTROL 3" : "INVEPT single-context";
+    return combined ? "IPAS2E1IS, then VMALLE1IS" : "IPAS2E1IS";
+}
+
 /* Narrowest invalidation that would have removed a stage-1 result. */
 static const char *missing_s1(const struct mmu_ctx *ctx, bool global, bool table)
 {
     switch ((enum mmu_regime)ctx->regime) {
+    case MMU_X86:
+        return "INVLPG";
     case MMU_EL2:
         return table ? "VAE2IS" : "VALE2IS";
     case MMU_EL20:
     case MMU_EL10:
-    case MMU_X86:
     case MMU_REGIME_COUNT:
         break;
     }
@@ -79,7 +86,7 @@ static struct verdict compare(struct mmu *mmu, struct mmu_cpu *cpu,
         verdict.fault = truth.fault;
         return verdict;
     }
-    unsigned int s1_perm = mmu_dec_arm64_pan(truth.ctx, truth.s1.perm);
+    unsigned int s1_perm = mmu_perm_now(truth.ctx, truth.s1.perm);
     verdict.pa = hyp_pa(truth.s2.out);
     verdict.stage1 = truth.s1.out != ipa || !(s1_perm & need);
     verdict.permission = !(s1_perm & truth.s2.perm & need);
@@ -117,7 +124,7 @@ void mmu_stale_check_hit(struct mmu *mmu, struct mmu_cpu *cpu, const struct mmu_
         return;
     report(mmu, request, pa, &verdict, source,
            verdict.stage1 ? missing_s1(ctx, (entry->flags & MMU_ENTRY_GLOBAL) != 0, false)
-                          : "IPAS2E1IS, then VMALLE1IS");
+                          : missing_s2(ctx, true));
 }
 
 void mmu_stale_check_walk(const struct mmu_walk *walk, const struct mmu_request *request,
@@ -134,7 +141,7 @@ void mmu_stale_check_walk(const struct mmu_walk *walk, const struct mmu_request 
         verdict.violation = verdict.fault == MMU_OK;
     if (!verdict.violation)
         return;
-    const char *missing = walk->used_ipa ? "IPAS2E1IS" : "IPAS2E1IS, then VMALLE1IS";
+    const char *missing = missing_s2(walk->ctx, !walk->used_ipa);
     if (walk->used_walk && (verdict.stage1 || (!walked && walk->stage == 1)))
         missing = missing_s1(walk->ctx, false, true);
     report(walk->mmu, request, pa, &verdict, MMU_SRC_WALK, missing);

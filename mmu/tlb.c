@@ -116,7 +116,8 @@ uint32_t mmu_tlb_next(const struct mmu_tlb *tlb, uint64_t key, uint32_t index)
 
 static bool same_tags(const struct mmu_entry *entry, const struct mmu_ctx *ctx)
 {
-    return entry->regime == ctx->regime && entry->vmid == ctx->vmid &&
+    return entry->regime == ctx->regime && entry->root == ctx->root &&
+           (entry->vmid == ctx->vmid || (entry->flags & MMU_ENTRY_ANY_VMID)) &&
            ((entry->flags & MMU_ENTRY_GLOBAL) || entry->asid == ctx->asid);
 }
 
@@ -161,7 +162,7 @@ static void account(struct mmu_tlb *tlb, const struct mmu_entry *entry, bool add
     else
         tlb->shifts[entry->kind] |= HYP_BIT(entry->shift);
     tlb->count += one;
-    if (entry->kind == MMU_KIND_WALK)
+    if (entry->kind == MMU_KIND_WALK || entry->kind == MMU_KIND_NEST)
         return;
     bool ipa = entry->kind == MMU_KIND_IPA;
     uint8_t leaf = ipa ? entry->s2_shift : entry->s1_shift;
@@ -209,7 +210,7 @@ static uint32_t forget(struct mmu_tlb *tlb, enum mmu_kind kind)
         *resident = 0;
     }
     tlb->shifts[kind] = 0;
-    if (kind != MMU_KIND_WALK)
+    if (kind == MMU_KIND_PAGE || kind == MMU_KIND_IPA)
         tlb->split[kind == MMU_KIND_IPA] = 0;
     return removed;
 }
@@ -259,6 +260,7 @@ static uint32_t find_same(const struct mmu_tlb *tlb, const struct mmu_entry *ent
          index = mmu_tlb_next(tlb, key, index)) {
         const struct mmu_entry *held = &tlb->entries[index];
         if (held->regime == entry->regime && held->vmid == entry->vmid &&
+            held->root == entry->root &&
             (((held->flags | entry->flags) & MMU_ENTRY_GLOBAL) || held->asid == entry->asid))
             return index;
     }
@@ -298,7 +300,8 @@ struct mmu_entry *mmu_tlb_fill(struct mmu_tlb *tlb, const struct mmu_entry *entr
     made->shift = (uint8_t)shift;
     made->mask = ~low;
     made->va = addr & ~low;
-    if (entry->kind != MMU_KIND_WALK) { /* a table is not as large as what it translates */
+    if (entry->kind == MMU_KIND_PAGE ||
+        entry->kind == MMU_KIND_IPA) { /* a table is not as large as what it translates */
         made->pa = (entry->pa + offset) & ~low;
         made->ipa = (entry->ipa + offset) & ~low;
     }

@@ -10,77 +10,17 @@
 
 #include <hyp/bits.h>
 
-#include "mmu/cache.h"
 #include "mmu/dec_arm64.h"
-#include "mmu/tlb.h"
+#include "mmu/walk_priv.h"
 
 #define MANUAL_LEVEL_0 3
 
-static bool fail(struct mmu_walk *walk, enum mmu_fault fault, unsigned int stage,
-                 unsigned int level)
-{
-    walk->fault = (uint8_t)fault;
-    walk->stage = (uint8_t)stage;
-    walk->level = (uint8_t)level;
-    return false;
-}
-
-static bool fail_s2(struct mmu_walk *walk, enum mmu_fault fault, unsigned int level, uint64_t ipa,
-                    bool table)
-{
-    walk->fault_ipa = ipa;
-    walk->s1ptw = table;
-    return fail(walk, fault, 2, level);
-}
-
-static bool read_desc(struct mmu_walk *walk, uint64_t pa, unsigned int stage, unsigned int level,
-                      uint64_t *desc)
-{
-    struct mmu *mmu = walk->mmu;
-    bool ok = true;
-
-    *desc = mmu->port.load(mmu->port.ctx, hyp_pa(pa), &ok);
-    *(stage == 1 ? &walk->refs_s1 : &walk->refs_s2) += 1;
-    if (walk->mode == MMU_WALK_REAL) {
-        unsigned int first = stage == 1 ? MMU_COUNTER_refs_s1_l0 : MMU_COUNTER_refs_s2_l0;
-        mmu->counters->v[first + level]++;
-        walk->cycles += mmu->config.step_cycles + mmu_cache_read(mmu, walk->cpu, pa);
-    }
-    return ok;
-}
-
-/* ---- where walk results are kept ---- */
-
-static struct mmu_tlb *walk_array(const struct mmu_walk *walk)
-{
-    return walk->mmu->config.l2_holds_walks ? &walk->cpu->l2 : &walk->cpu->walk_cache;
-}
-
-static struct mmu_tlb *ipa_array(const struct mmu_walk *walk)
-{
-    return walk->mmu->config.l2_holds_walks ? &walk->cpu->l2 : &walk->cpu->ipa_cache;
-}
-
-static struct mmu_entry *find_cached(struct mmu_walk *walk, struct mmu_tlb *tlb, enum mmu_kind kind,
-                                     uint64_t addr)
-{
-    if (walk->mode != MMU_WALK_REAL || tlb->sets == 0)
-        return NULL;
-    return mmu_tlb_find(tlb, kind, walk->ctx, addr);
-}
-
-static void use_cached(struct mmu_walk *walk, struct mmu_tlb *tlb, const struct mmu_entry *entry,
-                       uint32_t cycles)
-{
-    mmu_tlb_use(tlb, entry, ++walk->cpu->tick);
-    walk->cycles += cycles;
-}
-
-static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf *leaf, bool table,
-                     bool replace)
+void mmu_walk_keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf *leaf, bool table,
+                       bool replace)
 {
     struct mmu_tlb *tlb = ipa_array(walk);
     unsigned int shift = leaf->shift;
+    bool any_vmid = walk->ctx->root != 0;
 
     if (walk->mode != MMU_WALK_REAL || tlb->sets == 0)
         return;
@@ -93,9 +33,12 @@ static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf 
         .ipa = ipa,
         .pa = leaf->out,
         .kind = MMU_KIND_IPA,
-        .regime = MMU_EL10,
-        .vmid = walk->ctx->vmid,
-        .flags = (uint8_t)(MMU_ENTRY_GLOBAL | MMU_ENTRY_S2 | (leaf->clean ? MMU_ENTRY_DIRTY2 : 0)),
+        .regime = walk->ctx->regime,
+        .vmid = any_vmid ? 0 : walk->ctx->vmid,
+        .root = walk->ctx->root,
+        .flags =
+            (uint8_t)(MMU_ENTRY_GLOBAL | MMU_ENTRY_S2 | (leaf->clean ? MMU_ENTRY_DIRTY2 : 0) |
+                      (any_vmid ? MMU_ENTRY_ANY_VMID : 0) | (leaf->no_ve ? MMU_ENTRY_NO_VE : 0)),
         .s2_perm = leaf->perm,
         .s1_level = MMU_LEVEL_NONE,
         .s2_level = leaf->level,
@@ -103,20 +46,6 @@ static void keep_ipa(struct mmu_walk *walk, uint64_t ipa, const struct mmu_leaf 
         .attr = leaf->attr,
     };
     mmu_tlb_fill(tlb, &entry, ipa, shift, ++walk->cpu->tick, replace);
-}
-
-/* ---- hardware updates ---- */
-
-static bool update(struct mmu_walk *walk, uint64_t pa, uint64_t desc, uint64_t desired, bool dirty)
-{
-    struct mmu *mmu = walk->mmu;
-
-    if (walk->mode != MMU_WALK_REAL || desc == desired)
-        return true;
-    if (!mmu->port.swap(mmu->port.ctx, hyp_pa(pa), desc, desired))
-        return false;
-    *(dirty ? &mmu->counters->dirty_updates : &mmu->counters->af_updates) += 1;
-    return true;
 }
 
 /* Size of a leaf: the contiguous run when it is well formed, else the descriptor alone. */
@@ -242,7 +171,7 @@ static bool stage2(struct mmu_walk *walk, uint64_t ipa, unsigned int need, bool 
         counters->ipa_cache_misses++;
     if (!walk_s2(walk, ipa, need, table, leaf))
         return false;
-    keep_ipa(walk, ipa, leaf, table, entry != NULL);
+    mmu_walk_keep_ipa(walk, ipa, leaf, table, entry != NULL);
     return true;
 }
 
@@ -340,7 +269,7 @@ static bool finish_s1(struct mmu_walk *walk, const struct mmu_tree *tree, const 
         return true;
     if (!dec->af && !walk->ctx->ha)
         return fail(walk, MMU_FAULT_ACCESS_FLAG, 1, at->level);
-    if (!(mmu_dec_arm64_pan(walk->ctx, dec->perm) & need))
+    if (!(mmu_perm_now(walk->ctx, dec->perm) & need))
         return fail(walk, MMU_FAULT_PERMISSION, 1, at->level);
     bool dirty = dec->clean && (need & MMU_PERM_W) != 0;
     uint64_t desired = mmu_dec_arm64_s1_touch(desc, dirty);
@@ -433,6 +362,8 @@ bool mmu_walk_run(struct mmu_walk *walk)
         walk->mmu->counters->walks++;
         walk->cycles += walk->mmu->config.walk_cycles;
     }
+    if (walk->ctx->x86)
+        return mmu_walk_x86(walk);
     if (!stage1(walk))
         return false;
     return stage2(walk, walk->s1.out, mmu_perm_bit(walk->access, walk->el), false, &walk->s2);

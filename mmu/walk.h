@@ -19,6 +19,7 @@ struct mmu_leaf {
     uint8_t level; /* MMU_LEVEL_NONE: stage off */
     uint8_t perm, attr;
     bool global, clean;
+    bool no_ve; /* EPT: bit 63 */
 };
 
 struct mmu_walk {
@@ -32,6 +33,7 @@ struct mmu_walk {
     bool s1ptw;
     uint8_t fault, stage, level; /* as in struct mmu_result */
     uint8_t refs_s1, refs_s2;
+    uint8_t x86_rights, x86_flags; /* as in struct mmu_result */
     uint32_t cycles;
     uint64_t fault_ipa;
     struct mmu_leaf s1, s2;

@@ -119,7 +119,7 @@ struct mmu_x86_inval {
     uint16_t pcid;  /* current, new or operand's, as the operation says; 0 without CR4.PCIDE */
     uint64_t start; /* linear address, any byte of the page */
     uint64_t gpa;
-    uint64_t eptp; /* only bits 51:12 count (EPTRTA) */
+    uint64_t eptp; /* only bits 51:12 count (EPTRTA); 0, which no EPTP is: stage 2 off */
 };
 
 /* Removes what the operation gives and nothing else, structure caches included. Operands are not
