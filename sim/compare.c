@@ -114,29 +114,56 @@ enum sim_status sim_compare(const char *path, const struct sim_config *config,
     return status;
 }
 
+enum sim_status sim_strategies_for(const char *path, const struct sim_strategy **strategies,
+                                   size_t *count, struct sim_error *error)
+{
+    struct trace_error trace_error;
+    struct trace_source *source = trace_open(path, &trace_error);
+    const struct sim_strategy *strategy;
+
+    if (!source)
+        return sim_fail(error, SIM_BAD_INPUT, "%s", trace_error.text);
+    *count = 0;
+    for (size_t i = 0; i < SIM_STRATEGIES_MAX && (strategy = sim_strategy_at(i)); i++)
+        if (sim_strategy_fits(strategy, source->header(source)))
+            strategies[(*count)++] = strategy;
+    source->close(source);
+    return SIM_OK;
+}
+
+static bool among(const char *name, const struct sim_strategy *const *strategies, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strategies[i] == sim_strategy_find(name))
+            return true;
+    return false;
+}
+
 enum sim_status sim_check_recording(const char *path, const struct sim_config *config,
                                     struct sim_result *result, struct sim_error *error)
 {
-    static const struct {
-        const char *strategy, *kinds;
-    } machines[] = {
-        {"secretmem", "donate.kinds=unmapped"},
-        {"el2-bug", "donate.kinds=hypervisor"},
+    /* What a recorded machine did, and what it takes to do the same. */
+    static const char *const machines[][4] = {
+        {"secretmem", "donate.kinds=unmapped", "place.policy=recorded", "s1.bbm=2"},
+        {"el2-bug", "donate.kinds=hypervisor", "place.policy=recorded", "s2.enable=1"},
     };
-    enum sim_status status = SIM_OK;
+    const struct sim_strategy *fitting[SIM_STRATEGIES_MAX];
+    size_t count;
+    enum sim_status status = sim_strategies_for(path, fitting, &count, error);
 
-    for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
-        const struct sim_strategy *strategy = sim_strategy_find(machines[i].strategy);
+    for (size_t i = 0; i < 2 && status == SIM_OK; i++) {
+        const struct sim_strategy *strategy = sim_strategy_find(machines[i][0]);
         struct sim_config check = *config;
 
-        if ((status = sim_config_set(&check, machines[i].kinds, error)) != SIM_OK ||
-            (status = sim_config_set(&check, "place.policy=recorded", error)) != SIM_OK ||
-            (status = sim_config_set(&check, "s1.block=page", error)) != SIM_OK ||
-            (status = sim_config_set(&check, "s2.enable=1", error)) != SIM_OK)
-            return status;
-        status = sim_compare(path, &check, &strategy, 1, 1, result, NULL, NULL, error);
-        if (status != SIM_OK || result->stats.count[SIM_COUNT_donations])
-            return status;
+        if (!among(machines[i][0], fitting, count))
+            break;
+        for (size_t k = 1; k < 4 && status == SIM_OK; k++)
+            status = sim_config_set(&check, machines[i][k], error);
+        if (status == SIM_OK)
+            status = sim_compare(path, &check, &strategy, 1, 1, result, NULL, NULL, error);
+        if (status == SIM_OK &&
+            result->stats.count[SIM_COUNT_donations] + result->stats.count[SIM_COUNT_initial])
+            break;
     }
     return status;
 }

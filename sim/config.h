@@ -62,5 +62,8 @@ void sim_config_format(const struct sim_config *config, enum sim_knob knob, char
  * (assumed). */
 bool sim_preset_value(uint64_t preset, enum sim_knob knob, uint64_t *value, char *evidence);
 const char *sim_preset_summary(uint64_t preset);
+/* The preset that a trace of this architecture gets; SIM_PRESETS when `preset` is of the other. */
+uint64_t sim_preset_for(uint64_t preset, bool x86);
+#define SIM_PRESETS 10
 
 #endif

@@ -52,6 +52,26 @@ static void donate_page(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint32_t owne
         sim_flush_batch(sim);
 }
 
+/* Pages that were lent before the recording began are lent now, but what that costs is not part of
+ * the recording. */
+static void donate(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
+{
+    bool initial = event->b & TRACE_DONATE_INITIAL;
+    struct sim_stats before = sim->stats;
+
+    for (uint64_t i = 0; i < event->a; i++)
+        donate_page(sim, rec->cpu, hyp_pa(rec->addr + (i << PAGE_SHIFT)), event->owner);
+    if (!initial)
+        return;
+    sim_flush_batch(sim);
+    before.count[SIM_COUNT_initial] +=
+        sim->stats.count[SIM_COUNT_donations] - before.count[SIM_COUNT_donations];
+    before.count[SIM_COUNT_s2_tables_peak] = sim->stats.count[SIM_COUNT_s2_tables_peak];
+    before.count[SIM_COUNT_stranded_peak] = sim->stats.count[SIM_COUNT_stranded_peak];
+    before.count[SIM_COUNT_donations_failed] = sim->stats.count[SIM_COUNT_donations_failed];
+    sim->stats = before;
+}
+
 static void reclaim_page(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
 {
     struct sim_lend lend = {.recorded = pa, .page = sim_page_at(sim, pa), .cpu = cpu};
@@ -155,8 +175,8 @@ void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_
         page_flags(sim, pa, event);
         break;
     case TRACE_DONATE:
-        for (uint64_t i = 0; counts_as_donation(sim, event) && i < event->a; i++)
-            donate_page(sim, rec->cpu, hyp_pa_add(pa, i << PAGE_SHIFT), event->owner);
+        if (counts_as_donation(sim, event))
+            donate(sim, rec, event);
         break;
     case TRACE_RECLAIM:
         for (uint64_t i = 0; i < event->a; i++)

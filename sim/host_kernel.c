@@ -3,50 +3,15 @@
  * The host kernel, as far as lending pages concerns it: its direct map and other kernel mappings,
  * the changes it makes to them, the flushes they need, and what its fault handlers do.
  *
- * Facts: spec sections "set_direct_map on arm64" and "arm64 abort path", retold in docs/MODEL.md.
+ * Where each rule comes from is said in docs/MODEL.md.
  */
 #include <hyp/bits.h>
 #include <inttypes.h>
 
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, LEVEL_PAGE = 0, FLUSH_PAGES_MAX = 512 };
+enum { PAGE_SHIFT = 12, LEVEL_PAGE = 0 };
 #define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
-
-/* DDI 0487 D24.2: TCR_EL1 for 48-bit halves with 4K granule; inner shareable, write-back walks. */
-#define TCR_EL1                                                                                    \
-    (hyp_field(HYP_MASK(5, 0), 16) | hyp_field(HYP_MASK(21, 16), 16) |                             \
-     hyp_field(HYP_MASK(31, 30), 2) | hyp_field(HYP_MASK(34, 32), 5))
-#define SCTLR_M  HYP_BIT(0)
-#define MAIR_EL1 UINT64_C(0x04ff) /* 0: normal write-back, 1: device nGnRE */
-#define HCR_VM   HYP_BIT(0)
-#define HCR_RW   HYP_BIT(31)
-
-static void set_regs(struct sim *sim, unsigned int cpu, uint64_t hcr, uint64_t vtcr, uint64_t vttbr)
-{
-    struct mmu_arm64_regs regs = {
-        .sctlr = SCTLR_M,
-        .tcr = TCR_EL1,
-        .ttbr0 = sim->map.user_root.v,
-        .ttbr1 = sim->map.kernel_root.v,
-        .mair = MAIR_EL1,
-        .hcr = HCR_RW | hcr,
-        .vtcr = vtcr,
-        .vttbr = vttbr,
-        .pa_bits = 48,
-        .fwb = SIM_GET(&sim->config, s2, fwb) != 0,
-        .xnx = true,
-        .range_tlbi = SIM_GET(&sim->config, s1, range_tlbi) != 0,
-        .bbm2 = SIM_GET(&sim->config, s1, bbm) == 2,
-    };
-
-    mmu_set_regs(sim->mmu, cpu, MMU_EL10, &regs);
-}
-
-void sim_host_stage2(struct sim *sim, uint8_t cpu, hyp_pa_t pgd, uint64_t vtcr, uint16_t vmid)
-{
-    set_regs(sim, cpu, HCR_VM, vtcr, pgd.v | (uint64_t)vmid << 48);
-}
 
 static enum sim_status out_of_tables(struct sim_error *error)
 {
@@ -76,20 +41,20 @@ static bool map_linear(struct sim *sim, hyp_pa_t start, hyp_pa_t end)
 enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
 {
     const struct trace_header *header = sim->header;
+    bool x86 = header->arch == TRACE_ARCH_X86_64;
     uint64_t linear = header->linear_end - header->linear_start;
 
-    if (sim->strategy->edits_direct_map && SIM_GET(&sim->config, s1, block) != LEVEL_PAGE &&
+    if (!x86 && sim->strategy->edits_direct_map && SIM_GET(&sim->config, s1, block) != LEVEL_PAGE &&
         SIM_GET(&sim->config, s1, bbm) < 2)
         return sim_fail(
             error, SIM_USAGE,
             "%s takes pages out of the direct map: without s1.bbm=2 a live block cannot "
             "be split, so s1.block must be 'page'",
             sim->strategy->name);
-    if (!host_map_init(&sim->map, sim->ram, sim->header->arch == TRACE_ARCH_X86_64,
-                       sim->layout.tables, sim->layout.tables_end))
+    if (!host_map_init(&sim->map, sim->ram, x86, sim->layout.tables, sim->layout.tables_end))
         return out_of_tables(error);
     for (size_t i = 0; i < header->ram_count; i++) {
-        uint64_t start = header->ram[i].start, end = header->ram[i].end;
+        uint64_t start = sim_ram_range(header, i).start, end = sim_ram_range(header, i).end;
 
         if (start < header->linear_pa || end > header->linear_pa + linear)
             return sim_fail(error, SIM_BAD_INPUT,
@@ -99,17 +64,8 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
             return out_of_tables(error);
     }
     for (unsigned int cpu = 0; cpu < sim->cpus; cpu++)
-        set_regs(sim, cpu, 0, 0, 0);
+        sim_host_regs(sim, cpu, NULL);
     return SIM_OK;
-}
-
-static void invalidate(struct sim *sim, uint8_t cpu, enum mmu_tlbi op, uint64_t start,
-                       uint64_t size)
-{
-    struct mmu_inval inval = {
-        .op = (uint8_t)op, .broadcast = true, .cpu = cpu, .ttl = -1, .start = start, .size = size};
-
-    mmu_invalidate(sim->mmu, &inval);
 }
 
 void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool device)
@@ -126,7 +82,7 @@ void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool 
     if (host_map_set(&sim->map, va, pa, LEVEL_PAGE, attributes, &full))
         /* The recorded kernel switched or changed an address space here; its own flush, whatever
          * it was, has been recorded apart and costs the same under every strategy. */
-        invalidate(sim, cpu, MMU_TLBI_VAAE1, va.v, PAGE_BYTES);
+        sim_host_invalidate_page(sim, cpu, va.v);
     if (full)
         sim->tables_full = true;
 }
@@ -134,20 +90,14 @@ void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool 
 void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t pages)
 {
     bool range = SIM_GET(&sim->config, s1, range_tlbi) != 0;
-    uint64_t va = sim_linear_va(sim, pa).v;
 
     sim_count(sim, SIM_COUNT_flushes, 1);
-    if (pages > FLUSH_PAGES_MAX) {
-        invalidate(sim, cpu, MMU_TLBI_VMALLE1, 0, 0);
+    if (pages > SIM_GET(&sim->config, s1, flush_max)) {
+        sim_host_invalidate_all(sim, cpu);
         sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, 1, true));
         return;
     }
-    if (range && pages > 1) {
-        invalidate(sim, cpu, MMU_TLBI_RVAALE1, va, pages * PAGE_BYTES);
-    } else {
-        for (uint64_t i = 0; i < pages; i++)
-            invalidate(sim, cpu, MMU_TLBI_VAALE1, va + i * PAGE_BYTES, PAGE_BYTES);
-    }
+    sim_host_invalidate_range(sim, cpu, sim_linear_va(sim, pa).v, pages);
     sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, pages, range));
 }
 
@@ -164,7 +114,7 @@ static void split_to_page(struct sim *sim, uint8_t cpu, hyp_va_t va)
             sim->tables_full = true;
             return;
         }
-        invalidate(sim, cpu, MMU_TLBI_VAAE1, hyp_align_down(va.v, size), PAGE_BYTES);
+        sim_host_invalidate_page(sim, cpu, hyp_align_down(va.v, size));
         sim_count(sim, SIM_COUNT_direct_map_splits, 1);
         sim_charge(sim, SIM_CAUSE_split,
                    SIM_COST(sim, clear_page) + 512 * SIM_COST(sim, pte_write) +
@@ -180,8 +130,7 @@ static void unfold(struct sim *sim, uint8_t cpu, hyp_va_t va)
     if (!changed)
         return;
     for (uint64_t i = 0; i < 16; i++)
-        invalidate(sim, cpu, MMU_TLBI_VAALE1,
-                   hyp_align_down(va.v, 16 * PAGE_BYTES) + i * PAGE_BYTES, PAGE_BYTES);
+        sim_host_invalidate_page(sim, cpu, hyp_align_down(va.v, 16 * PAGE_BYTES) + i * PAGE_BYTES);
     sim_charge(sim, SIM_CAUSE_split,
                changed * SIM_COST(sim, pte_write) + sim_shootdown_cycles(sim, 16, false));
 }
@@ -210,6 +159,12 @@ void sim_direct_map_default(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
 bool sim_host_extend(struct sim *sim, hyp_pa_t start, hyp_pa_t end)
 {
     return map_linear(sim, start, end);
+}
+
+void sim_stray_exit(struct sim *sim)
+{
+    sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, exit));
+    sim_count(sim, SIM_COUNT_exits, 1);
 }
 
 enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_cycles)

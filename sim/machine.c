@@ -74,9 +74,8 @@ static void cut(hyp_pa_t *cursor, uint64_t bytes, hyp_pa_t *start, hyp_pa_t *end
 
 static enum sim_status check_header(const struct trace_header *header, struct sim_error *error)
 {
-    if (header->arch != TRACE_ARCH_ARM64)
-        return sim_fail(error, SIM_USAGE,
-                        "the trace is of architecture %u: only arm64 traces can be replayed",
+    if (header->arch != TRACE_ARCH_ARM64 && header->arch != TRACE_ARCH_X86_64)
+        return sim_fail(error, SIM_BAD_INPUT, "unknown architecture %u",
                         (unsigned int)header->arch);
     if (header->page_shift != PAGE_SHIFT || !header->ram_count || header->ram_count > REGIONS_MAX ||
         !header->cpus || header->cpus > HYP_CPUS_MAX)
@@ -84,13 +83,13 @@ static enum sim_status check_header(const struct trace_header *header, struct si
                         "impossible machine: page shift %u, %zu RAM ranges, %u CPUs",
                         header->page_shift, header->ram_count, header->cpus);
     for (size_t i = 0; i < header->ram_count; i++) {
-        const struct trace_range *ram = &header->ram[i];
+        const struct trace_range *ram = &header->ram[i], whole = sim_ram_range(header, i);
 
-        if (ram->start >= ram->end || ram->end > PA_LIMIT || (ram->start | ram->end) % PAGE_BYTES ||
+        if (ram->end > PA_LIMIT || whole.start >= whole.end ||
             (i && ram->start < header->ram[i - 1].end))
             return sim_fail(error, SIM_BAD_INPUT,
                             "impossible RAM range 0x%" PRIx64 "-0x%" PRIx64
-                            ": expected sorted, page aligned, below 2^47",
+                            ": expected sorted, at least a page, below 2^47",
                             ram->start, ram->end);
     }
     if (header->linear_start >= header->linear_end || header->linear_start < (UINT64_C(1) << 63) ||
@@ -106,11 +105,11 @@ static void regions_of(const struct sim *sim, hyp_pa_t end, struct hyp_region *r
     size_t count = sim->header->ram_count;
 
     for (size_t i = 0; i < count; i++) {
-        const struct trace_range *ram = &sim->header->ram[i];
+        struct trace_range ram = sim_ram_range(sim->header, i);
 
         regions[i] = (struct hyp_region){
-            .base = hyp_pa(ram->start),
-            .size = (i + 1 == count ? end.v : ram->end) - ram->start,
+            .base = hyp_pa(ram.start),
+            .size = (i + 1 == count ? end.v : ram.end) - ram.start,
         };
     }
 }
@@ -152,8 +151,8 @@ static void lay_out(struct sim *sim, struct hyp_region *regions, struct hyp_conf
                      CARVE_GROWTHS * SIM_GET(&sim->config, place, carve_grow);
     uint64_t pool_pages = SIM_GET(&sim->config, pool, pages);
 
-    layout->ram_start = hyp_pa(header->ram[0].start);
-    layout->ram_end = hyp_pa(header->ram[header->ram_count - 1].end);
+    layout->ram_start = hyp_pa(sim_ram_range(header, 0).start);
+    layout->ram_end = hyp_pa(sim_ram_range(header, header->ram_count - 1).end);
     hyp_pa_t cursor = hyp_pa(hyp_align_up(layout->ram_end.v, HUGE_BYTES));
 
     cut(&cursor, TABLE_BYTES, &layout->tables, &layout->tables_end);
@@ -242,6 +241,24 @@ static enum sim_status build(struct sim *sim, struct sim_error *error)
     return SIM_OK;
 }
 
+static enum sim_status choose_preset(struct sim_config *config, const struct sim_strategy *strategy,
+                                     const struct trace_header *header, struct sim_error *error)
+{
+    bool x86 = header->arch == TRACE_ARCH_X86_64;
+    uint64_t preset = sim_preset_for(SIM_GET(config, cpu, preset), x86);
+
+    if (preset == SIM_PRESETS)
+        return sim_fail(error, SIM_USAGE,
+                        "cpu.preset: the trace is of an %s machine, the preset is not",
+                        x86 ? "x86-64" : "arm64");
+    if (!sim_strategy_fits(strategy, header))
+        return sim_fail(error, SIM_USAGE,
+                        "%s is a strategy for %s machines, the trace is of another", strategy->name,
+                        x86 ? "arm64" : "x86-64");
+    SIM_GET(config, cpu, preset) = preset;
+    return SIM_OK;
+}
+
 enum sim_status sim_open(struct sim **out, const struct sim_config *config,
                          const struct sim_strategy *strategy, const struct trace_header *header,
                          struct sim_error *error)
@@ -257,9 +274,15 @@ enum sim_status sim_open(struct sim **out, const struct sim_config *config,
     if (!sim)
         return sim_fail(error, SIM_INTERNAL, "out of memory");
     sim->config = *config;
+    status = choose_preset(&sim->config, strategy, header, error);
+    if (status != SIM_OK) {
+        free(sim);
+        return status;
+    }
     sim_config_resolve(&sim->config);
     sim->strategy = strategy;
     sim->header = header;
+    sim->regime = header->arch == TRACE_ARCH_X86_64 ? MMU_X86 : MMU_EL10;
     sim->memory_before = memory_before;
     sim->cpus = (unsigned int)SIM_GET(config, cpu, count);
     if (sim->cpus < header->cpus)

@@ -52,8 +52,8 @@ struct sim_stray {
     struct mmu_request request;
     struct mmu_result result;
     uint64_t pc, position;
-    hyp_pa_t pa; /* the lent page */
-    uint64_t esr, hpfar;
+    hyp_pa_t pa;  /* the lent page */
+    uint64_t esr; /* or #PF code, or exit qualification */
 };
 
 /* Values of donate.kinds. */
@@ -64,6 +64,7 @@ enum sim_outcome { SIM_RETRY, SIM_FIXED, SIM_PANIC };
 struct sim_strategy {
     const char *name, *summary;
     bool baseline;    /* no donation takes place */
+    uint8_t arch;     /* enum trace_arch; 0: any */
     uint8_t recorded; /* donate.kinds under which this is what the recorded machine did; 0 none */
     bool edits_direct_map; /* needs a direct map of pages */
     bool stage2;           /* donations go through the hypervisor */
@@ -77,7 +78,7 @@ struct sim_strategy {
     void (*flush)(struct sim *sim, const struct sim_lend *batch, size_t count);
     bool (*finish)(struct sim *sim, const struct sim_lend *lend);
     void (*reclaim)(struct sim *sim, const struct sim_lend *lend);
-    /* A stage-2 abort on a page that is not the host's. NULL: cannot happen. */
+    /* A stage-2 abort on a page that is not the host's, the exit included. NULL: cannot happen. */
     enum sim_outcome (*abort)(struct sim *sim, const struct sim_stray *stray);
 };
 
@@ -101,6 +102,7 @@ struct sim {
 
     struct sim_ram *ram;
     struct mmu *mmu;
+    enum mmu_regime regime; /* of the host kernel */
     struct hyp_port hyp_port;
     struct hyp hyp;
     struct hyp_page *vmemmap;
@@ -181,6 +183,13 @@ static inline hyp_pa_t sim_placed_pa(const struct sim *sim, hyp_pa_t pa)
     return hyp_pa_add(sim->layout.ram_start, offset ^ (uint64_t)page->moved << 12);
 }
 
+/* Whole pages of the i-th RAM range. */
+static inline struct trace_range sim_ram_range(const struct trace_header *header, size_t i)
+{
+    return (struct trace_range){(header->ram[i].start + 4095) & ~UINT64_C(4095),
+                                header->ram[i].end & ~UINT64_C(4095)};
+}
+
 /* ---- sim/events.c: what the events of a trace do ---- */
 
 void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event);
@@ -197,8 +206,6 @@ uint64_t sim_shootdown_cycles(const struct sim *sim, uint64_t pages, bool range)
 /* ---- sim/host_kernel.c: what the host kernel does ---- */
 
 enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error);
-/* Puts a CPU of the host under a stage 2. */
-void sim_host_stage2(struct sim *sim, uint8_t cpu, hyp_pa_t pgd, uint64_t vtcr, uint16_t vmid);
 /* A translation outside the direct map, as the recording shows it. */
 void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool device);
 /* set_direct_map_invalid_noflush() and set_direct_map_default_noflush() on one page. */
@@ -211,6 +218,18 @@ bool sim_host_extend(struct sim *sim, hyp_pa_t start, hyp_pa_t end);
 /* A kernel fault of `entry_cycles` that searches the exception table; SIM_PANIC when the
  * instruction has no entry. */
 enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_cycles);
+
+/* ---- sim/host_cpu.c: what the host kernel tells its CPUs, by architecture ---- */
+
+/* Translation registers of one CPU; `stage2` is what it runs under, or NULL. */
+void sim_host_regs(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2);
+/* Kernel addresses, on all CPUs: one page with its walk-cache entries, leaves of a range, all. */
+void sim_host_invalidate_page(struct sim *sim, uint8_t cpu, uint64_t va);
+void sim_host_invalidate_range(struct sim *sim, uint8_t cpu, uint64_t va, uint64_t pages);
+void sim_host_invalidate_all(struct sim *sim, uint8_t cpu);
+
+/* An exception to the hypervisor and back, on account of a stray access. */
+void sim_stray_exit(struct sim *sim);
 
 /* ---- sim/lend.c: pages change hands through the core ---- */
 

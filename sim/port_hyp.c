@@ -142,7 +142,7 @@ static void root_set(void *ctx, const struct hyp_root *root)
     struct sim *sim = ctx;
 
     if (root->kind == HYP_ROOT_STAGE2)
-        sim_host_stage2(sim, sim->cpu, root->pgd, root->tcr, root->vmid);
+        sim_host_regs(sim, sim->cpu, root);
 }
 
 static void event(void *ctx, const struct hyp_event *event)

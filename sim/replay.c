@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "mmu/fast.h"
+#include "mmu/x86.h"
 #include "sim/machine.h"
 
 enum { PAGE_SHIFT = 12, FAULTS_MAX = 64 };
@@ -97,6 +98,16 @@ static struct sim_page *recorded_page(const struct sim *sim, hyp_pa_t pa)
     return page && page->moved ? sim_page_at(sim, sim_placed_pa(sim, pa)) : page;
 }
 
+/* What the level that takes the fault is told: ESR, #PF error code, or exit qualification. */
+static uint64_t syndrome(const struct sim *sim, const struct mmu_request *request,
+                         const struct mmu_result *result)
+{
+    if (!sim->map.x86)
+        return mmu_arm64_esr(request, result, result->stage == 2 ? 2 : 1);
+    return result->stage == 2 ? mmu_x86_qualification(request, result)
+                              : mmu_x86_pf_code(request, result);
+}
+
 /* An access met a lent page: the strategy decides. */
 static enum sim_outcome meet_stray(struct sim *sim, const struct access *access,
                                    const struct mmu_request *request,
@@ -107,13 +118,12 @@ static enum sim_outcome meet_stray(struct sim *sim, const struct access *access,
         .result = *result,
         .pc = access->pc,
         .position = sim->position,
-        .esr = mmu_arm64_esr(request, result, result->stage == 2 ? 2 : 1),
+        .esr = syndrome(sim, request, result),
     };
     enum sim_outcome outcome;
 
     if (result->stage == 2) {
         stray.pa = hyp_pa(result->ipa.v & ~(PAGE_BYTES - 1));
-        stray.hpfar = mmu_arm64_hpfar(result);
         outcome = sim->strategy->abort ? sim->strategy->abort(sim, &stray) : SIM_PANIC;
     } else {
         stray.pa = hyp_pa((request->va - sim->header->linear_start + sim->header->linear_pa) &
@@ -130,27 +140,33 @@ static enum sim_outcome meet_stray(struct sim *sim, const struct access *access,
     return outcome;
 }
 
-/* A stage-2 fault: exception to EL2, and the core's abort handler. */
+/* What the core says to a stage-2 fault: true when it mapped something and the access may retry. */
+static bool core_maps(struct sim *sim, const struct access *access,
+                      const struct mmu_request *request, const struct mmu_result *result)
+{
+    struct hyp_abort abort = {.far = request->va, .ipa = result->ipa, .ipa_valid = true};
+    struct hyp_host_regs regs = {.spsr = 5, .elr = access->pc};
+
+    if (sim->map.x86)
+        return hyp_host_touch(&sim->hyp, result->ipa) != HYP_HOST_INJECTED;
+    abort.esr = mmu_arm64_esr(request, result, 2);
+    return hyp_host_abort(&sim->hyp, &abort, &regs) != HYP_HOST_INJECTED;
+}
+
+/* A stage-2 fault: the core's handler, unless the page is lent: then the strategy says what
+ * happens, the exit included. */
 static enum sim_outcome stage2_fault(struct sim *sim, const struct access *access,
                                      const struct mmu_request *request,
                                      const struct mmu_result *result)
 {
     uint64_t begun = sim_stats_cycles(&sim->stats);
-    struct hyp_abort abort = {
-        .esr = mmu_arm64_esr(request, result, 2),
-        .far = request->va,
-        .ipa = result->ipa,
-        .ipa_valid = true,
-    };
-    struct hyp_host_regs regs = {.spsr = 5, .elr = access->pc};
 
     sim->cpu = access->cpu;
-    sim_count(sim, SIM_COUNT_exits, 1);
-    if (hyp_host_abort(&sim->hyp, &abort, &regs) != HYP_HOST_INJECTED) {
+    if (core_maps(sim, access, request, result)) {
+        sim_count(sim, SIM_COUNT_exits, 1);
         sim_charge(sim, SIM_CAUSE_host_fault, SIM_COST(sim, exit) + SIM_COST(sim, s2_fault));
         return SIM_RETRY;
     }
-    sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, exit));
     return meet_stray(sim, access, request, result, begun);
 }
 
@@ -173,7 +189,7 @@ static bool access_slowly(struct sim *sim, const struct access *access)
     struct mmu_request request = {
         .va = access->va,
         .cpu = access->cpu,
-        .regime = MMU_EL10,
+        .regime = (uint8_t)sim->regime,
         .el = 1,
         .access = access->store ? MMU_WRITE : MMU_READ,
     };
@@ -223,6 +239,7 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
                                     const struct trace_block *block, struct sim_error *error)
 {
     uint64_t events = 0, zeropads = 0;
+    enum mmu_regime regime = sim->regime;
     bool moves = sim->moves_pages;
 
     for (size_t i = 0; i < block->count; i++) {
@@ -247,7 +264,7 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
 
         if (HYP_LIKELY(!crosses) &&
             HYP_LIKELY(
-                mmu_hit(cpus[rec->cpu], MMU_EL10, 1, site->store ? MMU_WRITE : MMU_READ, va, &pa)))
+                mmu_hit(cpus[rec->cpu], regime, 1, site->store ? MMU_WRITE : MMU_READ, va, &pa)))
             continue;
         struct access access = {.va = va, .pc = site->pc, .cpu = rec->cpu, .store = site->store};
 

@@ -24,6 +24,8 @@ struct sim_strategy;
 const struct sim_strategy *sim_strategy_find(const char *name);
 /* The n-th strategy, for lists; NULL past the end. The first is the baseline without donations. */
 const struct sim_strategy *sim_strategy_at(size_t index);
+/* Some are of one architecture only. */
+bool sim_strategy_fits(const struct sim_strategy *strategy, const struct trace_header *header);
 const char *sim_strategy_name(const struct sim_strategy *strategy);
 const char *sim_strategy_summary(const struct sim_strategy *strategy);
 /* ---- one run ---- */
@@ -81,6 +83,12 @@ void sim_dump_tables(const struct sim *sim, FILE *out);
 uint64_t sim_memory_allocated(void);
 
 /* ---- many runs (sim/compare.c) ---- */
+
+enum { SIM_STRATEGIES_MAX = 32 };
+
+/* The strategies that fit the machine of the trace at `path`, at most SIM_STRATEGIES_MAX. */
+enum sim_status sim_strategies_for(const char *path, const struct sim_strategy **strategies,
+                                   size_t *count, struct sim_error *error);
 
 /*
  * The run that is held against the recording: what the recorded machine itself did (memfd_secret,

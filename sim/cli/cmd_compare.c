@@ -7,12 +7,12 @@
 
 #include "sim/cli/cmd.h"
 
-enum { STRATEGIES_MAX = 32, PLOTS_MAX = 4 };
+enum { PLOTS_MAX = 4 };
 
 struct arguments {
     struct sim_config config;
     const char *trace;
-    const struct sim_strategy *strategies[STRATEGIES_MAX];
+    const struct sim_strategy *strategies[SIM_STRATEGIES_MAX];
     size_t count;
     const char *plots[PLOTS_MAX];
     size_t plot_count;
@@ -21,7 +21,8 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-    {"strategies", 'S', "A,B,...", 0, "Strategies to compare; default all", 0},
+    {"strategies", 'S', "A,B,...", 0, "Strategies to compare; default: all that fit the machine",
+     0},
     {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 0},
     {"plot", 'p', "FILE", 0, "Draw cycles by cause into FILE (.png, .svg, .pdf); may be repeated",
      0},
@@ -38,7 +39,7 @@ static void parse_strategies(struct arguments *args, char *list, struct argp_sta
         if (!strategy)
             argp_failure(state, SIM_USAGE, 0, "unknown strategy '%s' (see 'faultline strategies')",
                          name);
-        if (args->count == STRATEGIES_MAX)
+        if (args->count == SIM_STRATEGIES_MAX)
             argp_failure(state, SIM_USAGE, 0, "too many strategies");
         else
             args->strategies[args->count++] = strategy;
@@ -79,7 +80,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         args->trace = arg;
         return 0;
     case ARGP_KEY_END:
-        if (!args->trace || !args->count)
+        if (!args->trace)
             argp_usage(state);
         else if (!strcmp(args->trace, "-"))
             argp_failure(state, SIM_USAGE, 0,
@@ -136,16 +137,15 @@ int cmd_compare(int argc, char **argv)
         .children = children,
     };
     struct arguments args = {0};
-    const struct sim_strategy *strategy;
     struct sim_error error;
-
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     args.jobs = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned int)processors;
-    while ((strategy = sim_strategy_at(args.count)))
-        args.strategies[args.count++] = strategy;
     sim_config_init(&args.config);
     cli_parse(&argp, argc, argv, &args);
+    if (!args.count &&
+        sim_strategies_for(args.trace, args.strategies, &args.count, &error) != SIM_OK)
+        return cli_fail(&error);
     struct sim_result *results = calloc(args.count, sizeof(*results));
 
     if (!results) {

@@ -44,43 +44,56 @@ int cmd_knobs(int argc, char **argv)
     return SIM_OK;
 }
 
-int cmd_presets(int argc, char **argv)
+static void print_presets(uint64_t first, uint64_t end)
 {
-    static const struct argp argp = {
-        .parser = parse_none,
-        .doc = "Lists the core presets. Behind each figure its evidence: S read in a named source, "
-               "K known from a named document, D derived, A assumed (docs/MODEL.md).",
-    };
-    enum { PRESETS = 4 };
     struct sim_config config;
     char text[64];
 
-    cli_parse(&argp, argc, argv, NULL);
     sim_config_init(&config);
     printf("%-22s", "");
-    for (uint64_t p = 0; p < PRESETS; p++) {
+    for (uint64_t p = first; p < end; p++) {
         SIM_GET(&config, cpu, preset) = p;
         sim_config_format(&config, SIM_KNOB_cpu_preset, text, sizeof(text));
-        printf(" %14s", text);
+        printf(" %15s", text);
     }
     printf("\n");
     for (size_t i = 0; i < SIM_KNOB_COUNT; i++) {
         uint64_t value;
         char evidence;
 
-        if (!sim_preset_value(0, (enum sim_knob)i, &value, &evidence))
+        if (!sim_preset_value(first, (enum sim_knob)i, &value, &evidence))
             continue;
         printf("%-22s", sim_knobs[i].key);
-        for (uint64_t p = 0; p < PRESETS; p++) {
+        for (uint64_t p = first; p < end; p++) {
             sim_preset_value(p, (enum sim_knob)i, &value, &evidence);
-            printf(" %12" PRIu64 " %c", value, evidence);
+            config.value[i] = value;
+            sim_config_format(&config, (enum sim_knob)i, text, sizeof(text));
+            printf(" %13s %c", text, evidence);
         }
         printf("\n");
     }
-    for (uint64_t p = 0; p < PRESETS; p++) {
+    printf("\n");
+}
+
+int cmd_presets(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse_none,
+        .doc = "Lists the core presets. Behind each figure its evidence: S read in a named source, "
+               "K known from a named document, M measured, D derived, A assumed (docs/MODEL.md).",
+    };
+    enum { FIRST_ARM64 = 1, FIRST_X86 = 5 };
+    struct sim_config config;
+    char text[64];
+
+    cli_parse(&argp, argc, argv, NULL);
+    print_presets(FIRST_ARM64, FIRST_X86);
+    print_presets(FIRST_X86, SIM_PRESETS);
+    sim_config_init(&config);
+    for (uint64_t p = 0; p < SIM_PRESETS; p++) {
         SIM_GET(&config, cpu, preset) = p;
         sim_config_format(&config, SIM_KNOB_cpu_preset, text, sizeof(text));
-        printf("%s: %s\n", text, sim_preset_summary(p));
+        printf("%-16s %s\n", text, sim_preset_summary(p));
     }
     return SIM_OK;
 }

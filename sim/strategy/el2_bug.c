@@ -11,8 +11,8 @@
 
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
-    (void)sim;
     (void)stray;
+    sim_stray_exit(sim);
     return SIM_PANIC;
 }
 
@@ -20,6 +20,7 @@ const struct sim_strategy sim_strategy_el2_bug = {
     .name = "el2-bug",
     .summary = "stage 2 only; the hypervisor stops on a stray access (pKVM 6.12)",
     .recorded = SIM_KINDS_HYPERVISOR,
+    .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

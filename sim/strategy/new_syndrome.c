@@ -11,6 +11,7 @@
 
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
+    sim_stray_exit(sim);
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject));
     if (sim_kernel_fault(sim, stray->pc, SIM_COST(sim, direct_fault)) == SIM_FIXED)
         return SIM_FIXED;
@@ -20,6 +21,7 @@ static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 const struct sim_strategy sim_strategy_new_syndrome = {
     .name = "new-syndrome",
     .summary = "stage 2 only; the abort is injected with an architected status of its own",
+    .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

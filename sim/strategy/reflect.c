@@ -11,8 +11,9 @@
  */
 #include "sim/strategy/strategy.h"
 
-static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
+enum sim_outcome sim_reflect_abort(struct sim *sim, const struct sim_stray *stray)
 {
+    sim_stray_exit(sim);
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject));
     if (sim_kernel_fault(sim, stray->pc, SIM_COST(sim, kernel_fault)) == SIM_FIXED)
         return SIM_FIXED;
@@ -23,8 +24,9 @@ const struct sim_strategy sim_strategy_reflect = {
     .name = "reflect",
     .summary =
         "stage 2 only; the abort is injected as a marked translation fault and repaired (pKVM)",
+    .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
-    .abort = on_abort,
+    .abort = sim_reflect_abort,
 };

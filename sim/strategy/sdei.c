@@ -12,8 +12,9 @@
 
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
-    sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, sdei) + SIM_COST(sim, exit));
-    sim_count(sim, SIM_COUNT_exits, 1);
+    sim_stray_exit(sim);
+    sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, sdei));
+    sim_stray_exit(sim);
     if (sim_kernel_fault(sim, stray->pc, SIM_COST(sim, kernel_fault)) == SIM_FIXED)
         return SIM_FIXED;
     return sim_lend_force_reclaim(sim, stray) ? SIM_RETRY : SIM_PANIC;
@@ -22,6 +23,7 @@ static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 const struct sim_strategy sim_strategy_sdei = {
     .name = "sdei",
     .summary = "stage 2 only; the abort is delivered as an SDEI event and repaired",
+    .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

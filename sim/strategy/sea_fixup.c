@@ -10,6 +10,7 @@
 
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
+    sim_stray_exit(sim);
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject));
     return sim_kernel_fault(sim, stray->pc, SIM_COST(sim, kernel_fault));
 }
@@ -17,6 +18,7 @@ static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 const struct sim_strategy sim_strategy_sea_fixup = {
     .name = "sea-fixup",
     .summary = "stage 2 only; the external-abort handler repairs through the exception table",
+    .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

@@ -13,6 +13,7 @@
 static enum sim_outcome on_abort(struct sim *sim, const struct sim_stray *stray)
 {
     (void)stray;
+    sim_stray_exit(sim);
     sim_charge(sim, SIM_CAUSE_stray, SIM_COST(sim, inject) + SIM_COST(sim, kernel_fault));
     return SIM_PANIC;
 }
@@ -21,6 +22,7 @@ const struct sim_strategy sim_strategy_stage2_only = {
     .name = "stage2-only",
     .summary =
         "stage 2 only; a stray access is an external abort, the host panics (Gunyah as shipped)",
+    .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

@@ -16,5 +16,10 @@ extern const struct sim_strategy sim_strategy_new_syndrome;
 extern const struct sim_strategy sim_strategy_sdei;
 extern const struct sim_strategy sim_strategy_carve_out;
 extern const struct sim_strategy sim_strategy_secretmem;
+extern const struct sim_strategy sim_strategy_ept_inject;
+extern const struct sim_strategy sim_strategy_ept_ve;
+
+/* reflect's, which ept-inject shares. */
+enum sim_outcome sim_reflect_abort(struct sim *sim, const struct sim_stray *stray);
 
 #endif

@@ -202,7 +202,10 @@ static void impossible_machines_are_refused(void **state)
     script.header.cpus = 0;
     assert_int_equal(script_try(&script, "none", &result, &error), SIM_BAD_INPUT);
     begin(&script);
-    script.header.arch = TRACE_ARCH_X86_64;
+    script.header.arch = (enum trace_arch)7;
+    assert_int_equal(script_try(&script, "none", &result, &error), SIM_BAD_INPUT);
+    begin(&script);
+    script_set(&script, "cpu.preset=zen4");
     assert_int_equal(script_try(&script, "none", &result, &error), SIM_USAGE);
     begin(&script);
     script_set(&script, "s1.block=2m");

@@ -272,6 +272,8 @@ static void completed_access_survives_every_strategy_after_reclaim(void **state)
     (void)state;
     for (size_t i = 0; (strategy = sim_strategy_at(i)); i++) {
         script_init(&script);
+        if (!sim_strategy_fits(strategy, &script.header))
+            continue;
         uint32_t load = script_site(&script, 3, false, false, false);
 
         for (int round = 0; round < 3; round++) {
