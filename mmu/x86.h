@@ -126,34 +126,4 @@ struct mmu_x86_inval {
  * checked: a #GP, #UD or VMfail is the caller's business. */
 void mmu_x86_invalidate(struct mmu *mmu, const struct mmu_x86_inval *inval);
 
-/* ---- one walk without a machine ---- */
-
-enum mmu_eval_format { MMU_EVAL_EPT, MMU_EVAL_X86, MMU_EVAL_NPT, MMU_EVAL_ARM64_S2 };
-
-#define MMU_EVAL_LEVELS 5u
-
-struct mmu_eval {
-    uint8_t format;                  /* enum mmu_eval_format */
-    uint8_t levels;                  /* 3, 4 or 5, the depth of the tree */
-    uint8_t access;                  /* enum mmu_access */
-    uint8_t el;                      /* 0 user, 1 supervisor */
-    uint64_t addr;                   /* linear or guest-physical (ipa) */
-    uint64_t entry[MMU_EVAL_LEVELS]; /* in the order of the walk, the root's first */
-    bool accessed_dirty;             /* EPT: EPTP[6]; arm64: HA and HD */
-    bool table_access;               /* EPT: the access is one to a guest paging structure */
-    struct mmu_x86_regs x86;         /* features, CR0, CR4, EFER; cr3 and eptp are made up */
-    struct mmu_arm64_regs arm64;     /* features only */
-};
-
-struct mmu_eval_result {
-    struct mmu_result result;
-    uint64_t entry[MMU_EVAL_LEVELS]; /* afterwards */
-    uint64_t syndrome; /* #PF code, exit qualification, EXITINFO1, or ESR of an abort to EL2 */
-    uint8_t reads;     /* entries looked at */
-};
-
-/* Walks one tree given only by the entry met at each level: entries are read in order, wherever
- * they point. False when memory runs out or the depth is none; *out is undefined then. */
-bool mmu_eval(const struct mmu_eval *eval, struct mmu_eval_result *out);
-
 #endif
