@@ -345,8 +345,8 @@ static void stage_one_uses_addresses_of_el2(void **state)
     unmap(&rig, GIB + 8 * KIB, 8 * KIB);
     expect(&rig,
            VA_FLUSH("vale2is:0x40002000/l0") " " VA_FLUSH("vale2is:0x40003000/l0") " " VA_FLUSH(
-               "vae2is:0x40003000") " " VA_FLUSH("vae2is:0x40003000") " " VA_FLUSH("vae2is:"
-                                                                                   "0x40003000"));
+               "vae2is:0x40002000") " " VA_FLUSH("vae2is:0x40002000") " " VA_FLUSH("vae2is:"
+                                                                                   "0x40002000"));
     rig_free(&rig);
 }
 
