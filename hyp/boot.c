@@ -5,37 +5,6 @@
  */
 #include "hyp/boot_priv.h"
 
-/* ---- registers ---- */
-
-/* Memory types by index, as hyp stage 1 uses them: 0 normal write-back, 2 normal non-cacheable,
- * 3 device nGnRnE, 4 device nGnRE (DDI 0487 D17.2.97 MAIR_EL2). */
-#define MAIR_EL2 (UINT64_C(0xff) | UINT64_C(0x44) << 16 | UINT64_C(0x04) << 32)
-
-/* TCR_EL2 (DDI 0487 D17.2.139): walks are inner shareable write-back. */
-static uint64_t tcr_el2(const struct hyp *hyp)
-{
-    uint64_t granule = hyp->page_shift == 12 ? 0 : hyp->page_shift == 16 ? 1 : 2;
-    uint64_t tcr = HYP_BIT(31) | HYP_BIT(23); /* RES1 */
-
-    tcr |= hyp_field(HYP_MASK(5, 0), 64 - hyp->va_bits);
-    tcr |= hyp_field(HYP_MASK(9, 8), 1) | hyp_field(HYP_MASK(11, 10), 1);
-    tcr |= hyp_field(HYP_MASK(13, 12), 3) | hyp_field(HYP_MASK(15, 14), granule);
-    tcr |= hyp_field(HYP_MASK(18, 16), hyp->features.pa_range);
-    return hyp->features.lpa2 ? tcr | HYP_BIT(32) : tcr;
-}
-
-static void set_el2_root(struct hyp *hyp, const struct hyp_root *root)
-{
-    const struct hyp_port *port = hyp->port;
-    struct hyp_tlb_inv inv = {HYP_TLBI_ALLE2, 0, -1, 0, 0};
-
-    port->barrier(port->ctx, HYP_DSB_ISHST);
-    port->root_set(port->ctx, root);
-    port->tlb_inv(port->ctx, &inv);
-    port->barrier(port->ctx, HYP_DSB_NSH);
-    port->barrier(port->ctx, HYP_ISB);
-}
-
 /* ---- steps ---- */
 
 static enum hyp_err carve_pool(struct hyp *hyp)
@@ -55,9 +24,9 @@ static enum hyp_err carve_pool(struct hyp *hyp)
 
 static enum hyp_err switch_root(struct hyp *hyp)
 {
-    struct hyp_root root = {HYP_ROOT_EL2_STAGE1, hyp->s1.root, tcr_el2(hyp), MAIR_EL2, 0};
+    struct hyp_root root = hyp_arch_s1_root(hyp);
 
-    set_el2_root(hyp, &root);
+    hyp_arch_set_s1_root(hyp, &root);
     return HYP_OK;
 }
 
@@ -141,7 +110,7 @@ static void undo(struct hyp *hyp, unsigned int failed)
         for (n = 0; n < region->size >> hyp->page_shift; n++)
             page[n] = (struct hyp_page){0};
     }
-    set_el2_root(hyp, &hyp->boot_root);
+    hyp_arch_set_s1_root(hyp, &hyp->boot_root);
 }
 
 enum hyp_err hyp_boot(struct hyp *hyp)
@@ -165,16 +134,9 @@ enum hyp_err hyp_boot(struct hyp *hyp)
 
 static enum hyp_err finalize_locked(struct hyp *hyp, unsigned int cpu)
 {
-    const struct hyp_port *port = hyp->port;
-    struct hyp_root root = {HYP_ROOT_STAGE2, hyp->host.pgt.root, hyp->host.vtcr, 0, 0};
-    struct hyp_tlb_inv inv = {HYP_TLBI_VMALLS12E1, 0, -1, 0, 0};
-
     if (hyp->cpus[cpu].finalised)
         return HYP_EPERM;
-    port->root_set(port->ctx, &root);
-    port->tlb_inv(port->ctx, &inv);
-    port->barrier(port->ctx, HYP_DSB_NSH);
-    port->barrier(port->ctx, HYP_ISB);
+    hyp_arch_set_host_root(hyp);
     hyp->cpus[cpu].finalised = true;
     hyp->finalised_count++;
     return HYP_OK;

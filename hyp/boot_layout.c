@@ -7,11 +7,6 @@
 
 #include <hyp/sizing.h>
 
-unsigned int hyp_config_va_bits(const struct hyp_config *config)
-{
-    return config->va_bits ? config->va_bits : 48;
-}
-
 /* The identity page decides which half of the address space is taken; without one, the lower. */
 static uint64_t idmap_address(const struct hyp_config *config)
 {

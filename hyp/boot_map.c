@@ -95,17 +95,16 @@ static enum hyp_err map_vmemmap(struct hyp *hyp)
 enum hyp_err hyp_boot_map_self(struct hyp *hyp)
 {
     struct hyp_pgt_config config = {
-        .fmt = &hyp_fmt_arm64_s1,
         .port = hyp->port,
         .vmemmap = &hyp->vmemmap,
         .page_shift = hyp->page_shift,
         .ia_bits = hyp->va_bits,
-        .flags = (hyp->features.hvhe ? HYP_PGT_HVHE : 0) | (hyp->features.lpa2 ? HYP_PGT_LPA2 : 0),
-        .max_block_level = 2,
     };
-    enum hyp_err err = hyp_pgt_init(&hyp->s1, &config, NULL, &hyp->s1_early);
+    enum hyp_err err;
     unsigned int i;
 
+    hyp_arch_s1(hyp, &config);
+    err = hyp_pgt_init(&hyp->s1, &config, NULL, &hyp->s1_early);
     for (i = 0; !err && i < hyp->section_count; i++)
         err = map_section(hyp, &hyp->sections[i]);
     if (!err)
@@ -155,21 +154,17 @@ void hyp_fixmap_open(struct hyp *hyp, hyp_pa_t pa)
     const struct hyp_port *port = hyp->port;
 
     port->pte_store(port->ctx, hyp->fixmap_slot, hyp->fixmap_attrs | pgt_out(&hyp->s1, pa.v));
-    port->barrier(port->ctx, HYP_DSB_ISHST);
+    pgt_barrier(&hyp->s1, HYP_DSB_ISHST);
     hyp->fixmap_pa = pa;
 }
 
 void hyp_fixmap_close(struct hyp *hyp)
 {
     const struct hyp_port *port = hyp->port;
-    struct hyp_tlb_inv inv = {HYP_TLBI_VALE2IS, 0, 0, hyp->fixmap_va, hyp_page_size(hyp)};
 
     hyp->fixmap_pa = hyp_pa(HYP_FIXMAP_CLOSED);
     port->pte_store(port->ctx, hyp->fixmap_slot, hyp->fixmap_attrs & ~hyp->s1.fmt->valid_mask);
-    port->barrier(port->ctx, HYP_DSB_ISHST);
-    port->tlb_inv(port->ctx, &inv);
-    port->barrier(port->ctx, HYP_DSB_ISH);
-    port->barrier(port->ctx, HYP_ISB);
+    hyp_pgt_flush_va(&hyp->s1, hyp->fixmap_va, 0, false);
 }
 
 void hyp_fixmap_wipe(struct hyp *hyp, hyp_pa_t pa)
@@ -178,6 +173,7 @@ void hyp_fixmap_wipe(struct hyp *hyp, hyp_pa_t pa)
 
     hyp_fixmap_open(hyp, pa);
     port->page_zero(port->ctx, pa, hyp_page_size(hyp));
-    port->cache_sync(port->ctx, pa, hyp_page_size(hyp), HYP_CACHE_CLEAN_POC);
+    if (hyp->arch == HYP_ARCH_ARM64) /* x86: caches are coherent */
+        port->cache_sync(port->ctx, pa, hyp_page_size(hyp), HYP_CACHE_CLEAN_POC);
     hyp_fixmap_close(hyp);
 }

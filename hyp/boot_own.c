@@ -97,6 +97,7 @@ static enum hyp_err visit_check(void *arg, const struct hyp_visit_ctx *ctx)
         return HYP_OK;
     page = hyp_page_of(&hyp->vmemmap, pa);
     note = hyp_pgt_leaf(&hyp->host.pgt, (hyp_ia_t){pa.v}, &level);
+    note = hyp_pgt_note(&hyp->host.pgt, note);
     if (hyp_page_hyp_state(page) != HYP_PAGE_OWNED || page->host_state != HYP_PAGE_NOPAGE ||
         hyp_field_get(note, HYP_NOTE_TYPE_MASK) != HYP_NOTE_DONATED ||
         hyp_field_get(note, HYP_NOTE_OWNER) != HYP_OWNER_HYP)

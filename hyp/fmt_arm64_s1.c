@@ -76,6 +76,8 @@ const struct hyp_pgt_fmt hyp_fmt_arm64_s1 = {
     .access_bit = S1_AF,
     .write_bit = 0, /* stage 1 has a read-only bit instead; wrprotect is for stage 2 */
     .rights_mask = S1_AP | S1_XN | S1_PXN,
+    .note_type = HYP_NOTE_TYPE_MASK,
+    .note_payload = HYP_NOTE_PAYLOAD_MASK,
     .attrs = s1_attrs,
     .prot = s1_prot,
 };

@@ -5,8 +5,6 @@
  */
 #include "hyp/hyp_priv.h"
 
-#include <hyp/esr.h>
-
 /* Fast 64-bit calls of the vendor hypervisor service: bits 31, 30, and owner 6 in [29:24]. */
 #define CALL_MEMINFO UINT64_C(0xc6000002)
 #define CALL_SHARE   UINT64_C(0xc6000003)
@@ -15,14 +13,12 @@
 #define RET_SUCCESS           UINT64_C(0)
 #define RET_INVALID_PARAMETER (~UINT64_C(0) - 2) /* -3 */
 
-#define HVC_BYTES 4
-
 /* The host is to see a write of the guest to a page that is not there. */
-static enum hyp_guest_exit ask_host_for_page(struct hyp_vcpu *vcpu, struct hyp_guest_regs *regs)
+static enum hyp_guest_exit ask_host_for_page(const struct hyp *hyp, struct hyp_vcpu *vcpu,
+                                             struct hyp_guest_regs *regs)
 {
-    regs->pc -= HVC_BYTES;
-    vcpu->fault_esr =
-        hyp_field(HYP_ESR_EC, HYP_ESR_EC_DABT_LO) | HYP_ESR_IL | HYP_ESR_WNR | HYP_FSC_TRANS | 3;
+    regs->pc -= hyp_arch_hcall_bytes(hyp);
+    vcpu->fault_esr = hyp_arch_fault_of_write(hyp);
     vcpu->fault_ipa = hyp_ipa(regs->x[1]);
     return HYP_GUEST_TO_HOST;
 }
@@ -44,7 +40,7 @@ static enum hyp_guest_exit share_or_unshare(struct hyp *hyp, struct hyp_vcpu *vc
     err = share ? hyp_guest_share_host(hyp, vcpu->vm, gfn)
                 : hyp_guest_unshare_host(hyp, vcpu->vm, gfn);
     if (share && err == HYP_ENOENT)
-        return ask_host_for_page(vcpu, regs);
+        return ask_host_for_page(hyp, vcpu, regs);
     return answer(regs, err ? RET_INVALID_PARAMETER : RET_SUCCESS);
 }
 

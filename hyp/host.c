@@ -42,9 +42,9 @@ enum hyp_err hyp_host_check_ram(const struct hyp_host *host, uint64_t pa, uint64
 
 /* ---- policy ---- */
 
-static hyp_prot_t default_prot(bool is_ram)
+static hyp_prot_t default_prot(const struct hyp_host *host, bool is_ram)
 {
-    return is_ram ? HYP_PROT_RWX : HYP_PROT_RW;
+    return is_ram ? HYP_PROT_RWX : host->device_prot;
 }
 
 /*
@@ -66,7 +66,7 @@ static bool force_page(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hy
     }
     if (host->policy.force_page == HYP_FORCE_NEVER)
         return false;
-    return prot != default_prot(hyp_host_region(host, ia.v, &start, &end) != NULL);
+    return prot != default_prot(host, hyp_host_region(host, ia.v, &start, &end) != NULL);
 }
 
 /* ---- construction ---- */
@@ -74,17 +74,13 @@ static bool force_page(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, hy
 enum hyp_err hyp_host_init(struct hyp *hyp, hyp_pfn_t first, uint64_t pages)
 {
     struct hyp_host *host = &hyp->host;
-    const struct hyp_features *features = &hyp->features;
     bool pages_only = host->policy.force_page == HYP_FORCE_ALWAYS;
     struct hyp_pgt_config config = {
-        .fmt = &hyp_fmt_arm64_s2,
         .port = hyp->port,
         .vmemmap = &hyp->vmemmap,
         .page_shift = hyp->page_shift,
         .ia_bits = hyp->pa_bits,
-        .flags = HYP_PGT_IDENTITY | HYP_PGT_S1_ATTRS | (features->fwb ? HYP_PGT_FWB : 0) |
-                 (features->range_tlbi ? HYP_PGT_RANGE_TLBI : 0) |
-                 (features->xnx ? HYP_PGT_XNX : 0) | (features->lpa2 ? HYP_PGT_LPA2 : 0),
+        .flags = HYP_PGT_IDENTITY | HYP_PGT_S1_ATTRS,
         .vmid = 0,
         .force_page = force_page,
         .max_block_level = pages_only ? 0 : host->policy.max_block_level,
@@ -94,9 +90,12 @@ enum hyp_err hyp_host_init(struct hyp *hyp, hyp_pfn_t first, uint64_t pages)
     err = hyp_pool_init(&host->pool, hyp->port, &hyp->vmemmap, first, pages, 0);
     if (err)
         return err;
-    host->vtcr = hyp_arm64_vtcr(hyp->page_shift, hyp->pa_bits, features->pa_range, features->vmid16,
-                                features->lpa2);
-    return hyp_pgt_init(&host->pgt, &config, &host->pool, NULL);
+    hyp_arch_s2(hyp, &config);
+    host->device_prot = hyp_arch_device_prot(hyp);
+    err = hyp_pgt_init(&host->pgt, &config, &host->pool, NULL);
+    if (!err)
+        host->vtcr = hyp_host_root(hyp).tcr;
+    return err;
 }
 
 uint64_t hyp_host_leaf(const struct hyp *hyp, hyp_ipa_t ipa, unsigned int *level)
@@ -262,7 +261,7 @@ static enum hyp_err map_on_demand(struct hyp *hyp, uint64_t pa)
     level = level_that_fits(host, pa, level, start, end);
     size = hyp_level_size(hyp->page_shift, level);
     pa = hyp_align_down(pa, size);
-    err = map_identity(hyp, pa, size, default_prot(region != NULL));
+    err = map_identity(hyp, pa, size, default_prot(host, region != NULL));
     if (err == HYP_OK)
         hyp_tell(hyp, HYP_EV_HOST_MAP, (int)level, hyp_pa(pa), size);
     return err;

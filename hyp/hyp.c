@@ -2,18 +2,6 @@
 /* One instance: the configuration is checked and taken over here; boot.c brings it to life. */
 #include "hyp/hyp_priv.h"
 
-/* Physical address bits by ID_AA64MMFR0_EL1.PARange (DDI 0487 D17.2.64). */
-static const uint8_t pa_bits_of_range[] = {32, 36, 40, 42, 44, 48, 52};
-
-/* 52 bits need a descriptor that can say them: 64K granule, or LPA2 with the others. */
-static unsigned int pa_bits_of(const struct hyp_config *config)
-{
-    unsigned int bits = pa_bits_of_range[config->features.pa_range];
-    bool is_wide = config->page_shift == 16 || config->features.lpa2;
-
-    return bits > 48 && !is_wide ? 48 : bits;
-}
-
 static bool is_aligned(const struct hyp_config *config, uint64_t v)
 {
     return !(v & ((UINT64_C(1) << config->page_shift) - 1));
@@ -21,7 +9,7 @@ static bool is_aligned(const struct hyp_config *config, uint64_t v)
 
 static bool regions_valid(const struct hyp_config *config)
 {
-    uint64_t limit = UINT64_C(1) << pa_bits_of(config);
+    uint64_t limit = UINT64_C(1) << hyp_arch_pa_bits(config);
     uint64_t end = 0;
     unsigned int i;
 
@@ -90,8 +78,7 @@ static bool config_valid(const struct hyp_config *config)
 
     if (!config->port || !config->vmemmap || (shift != 12 && shift != 14 && shift != 16))
         return false;
-    if (config->features.pa_range >= sizeof(pa_bits_of_range) ||
-        (config->features.lpa2 && shift == 16))
+    if (!hyp_arch_config_valid(config))
         return false;
     if (!config->cpu_count || config->cpu_count > HYP_CPUS_MAX || config->vm_count > HYP_VMS_MAX ||
         (config->vm_count && !config->vms))
@@ -113,10 +100,12 @@ enum hyp_err hyp_init(struct hyp *hyp, const struct hyp_config *config)
     hyp_boot_carve(config, &carve);
     *hyp = (struct hyp){
         .port = config->port,
+        .arch = config->arch,
+        .ept_cap = config->ept_cap,
         .vmemmap = {config->vmemmap, config->vmemmap_first, config->page_shift},
-        .pfn_end = UINT64_C(1) << (pa_bits_of(config) - config->page_shift),
+        .pfn_end = UINT64_C(1) << (hyp_arch_pa_bits(config) - config->page_shift),
         .page_shift = config->page_shift,
-        .pa_bits = pa_bits_of(config),
+        .pa_bits = hyp_arch_pa_bits(config),
         .va_bits = hyp_config_va_bits(config),
         .cpu_count = config->cpu_count,
         .vm_count = config->vm_count,

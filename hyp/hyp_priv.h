@@ -33,6 +33,29 @@ static inline void hyp_tell(const struct hyp *hyp, enum hyp_event_kind kind, int
 /* Effective size of the EL2 address space. */
 unsigned int hyp_config_va_bits(const struct hyp_config *config);
 
+/* ---- what differs with the machine (arch.c) ---- */
+
+/* Physical address bits of a configuration that tables can use; 0 when it is none. */
+unsigned int hyp_arch_pa_bits(const struct hyp_config *config);
+/* Everything about a configuration that only one machine asks for. */
+bool hyp_arch_config_valid(const struct hyp_config *config);
+/* Format, flags and largest leaf of the hypervisor's own table, and of one for host or guest. */
+void hyp_arch_s1(const struct hyp *hyp, struct hyp_pgt_config *config);
+void hyp_arch_s2(const struct hyp *hyp, struct hyp_pgt_config *config);
+/* Rights of device memory that the host touches. */
+hyp_prot_t hyp_arch_device_prot(const struct hyp *hyp);
+/* The hypervisor's own table. */
+struct hyp_root hyp_arch_s1_root(const struct hyp *hyp);
+/* Bytes of the guest's hypercall instruction. */
+unsigned int hyp_arch_hcall_bytes(const struct hyp *hyp);
+/* What a write of a guest to a page that is not mapped leaves in fault_esr, and whether that says
+ * that nothing was mapped. */
+uint64_t hyp_arch_fault_of_write(const struct hyp *hyp);
+bool hyp_arch_fault_is_translation(const struct hyp *hyp, uint64_t esr);
+/* A root takes effect on this CPU, and nothing that was cached of the one before is left. */
+void hyp_arch_set_s1_root(const struct hyp *hyp, const struct hyp_root *root);
+void hyp_arch_set_host_root(const struct hyp *hyp);
+
 /* ---- ranges ---- */
 
 /* Not empty, and below the end of the physical address space. */

@@ -9,7 +9,7 @@ struct page_view {
     const struct hyp *hyp;
     const struct hyp_page *page;
     hyp_pa_t pa;
-    uint64_t host_pte;
+    uint64_t host_pte, host_note;
     enum hyp_pte_kind host_kind;
     uint64_t s1_pte; /* of the linear map; 0 when not mapped */
 };
@@ -91,8 +91,8 @@ static bool host_entry_is_lazy(const struct page_view *view)
 static bool host_entry_names(const struct page_view *view, enum hyp_owner owner)
 {
     return view->host_kind == HYP_PTE_NOTE &&
-           hyp_field_get(view->host_pte, HYP_NOTE_TYPE_MASK) == HYP_NOTE_DONATED &&
-           hyp_field_get(view->host_pte, HYP_NOTE_OWNER) == (uint64_t)owner;
+           hyp_field_get(view->host_note, HYP_NOTE_TYPE_MASK) == HYP_NOTE_DONATED &&
+           hyp_field_get(view->host_note, HYP_NOTE_OWNER) == (uint64_t)owner;
 }
 
 static const char *check_owned(const struct page_view *view)
@@ -187,7 +187,7 @@ static const char *check_hyps(const struct page_view *view)
 
 static const char *check_guests(const struct page_view *view)
 {
-    uint64_t gfn = hyp_field_get(view->host_pte, HYP_NOTE_GFN);
+    uint64_t gfn = hyp_field_get(view->host_note, HYP_NOTE_GFN);
     const struct hyp *hyp = view->hyp;
     struct hyp_guest_leaf leaf;
     const struct hyp_vm *vm;
@@ -195,7 +195,7 @@ static const char *check_guests(const struct page_view *view)
 
     if (!host_entry_names(view, HYP_OWNER_GUEST) || view->s1_pte)
         return "no party owns the page";
-    vm = hyp_vm_find(hyp, (hyp_handle_t)hyp_field_get(view->host_pte, HYP_NOTE_HANDLE));
+    vm = hyp_vm_find(hyp, (hyp_handle_t)hyp_field_get(view->host_note, HYP_NOTE_HANDLE));
     if (!vm || hyp_guest_page_at(hyp, vm, gfn, &leaf, &pa) != HYP_OK || pa.v != view->pa.v ||
         leaf.state != HYP_GUEST_OWNED)
         return "host's entry names a guest that does not own the page";
@@ -211,6 +211,7 @@ static const char *check_page(const struct hyp *hyp, hyp_pfn_t pfn)
 
     view.host_pte = hyp_pgt_leaf(&hyp->host.pgt, (hyp_ia_t){view.pa.v}, &level);
     view.host_kind = hyp_pgt_kind(&hyp->host.pgt, view.host_pte, level);
+    view.host_note = hyp_pgt_note(&hyp->host.pgt, view.host_pte);
     if (view.host_kind == HYP_PTE_LEAF &&
         hyp_pgt_target(&hyp->host.pgt, view.host_pte, level).v !=
             hyp_align_down(view.pa.v, hyp_level_size(hyp->page_shift, level)))
@@ -246,13 +247,15 @@ static const char *check_leaf_page(const struct leaf_search *search, hyp_pfn_t p
 {
     const struct hyp *hyp = search->hyp;
     const struct hyp_page *page = hyp_pages_at(hyp, pfn);
+    const struct hyp_pgt *host = &hyp->host.pgt;
     unsigned int level;
+    uint64_t note =
+        hyp_pgt_note(host, hyp_pgt_leaf(host, (hyp_ia_t){pfn << hyp->page_shift}, &level));
 
     switch (hyp_state_of_pte(pte)) {
     case HYP_PAGE_OWNED:
         if (page->host_state != HYP_PAGE_NOPAGE ||
-            (hyp_pgt_leaf(&hyp->host.pgt, (hyp_ia_t){pfn << hyp->page_shift}, &level) &
-             HYP_NOTE_PAYLOAD_MASK) != hyp_note_of_guest(search->vm, gfn))
+            (note & HYP_NOTE_PAYLOAD_MASK) != hyp_note_of_guest(search->vm, gfn))
             return "guest maps as its own what the host's table does not give it";
         return NULL;
     case HYP_PAGE_SHARED_OWNED:

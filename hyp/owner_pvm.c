@@ -6,8 +6,6 @@
  */
 #include "hyp/hyp_priv.h"
 
-#include <hyp/esr.h>
-
 #define HOST_AND_GUEST (HYP_LOCK_HOST | HYP_LOCK_GUEST)
 
 /* ---- donation ---- */
@@ -172,12 +170,13 @@ static enum hyp_err find_owner(struct hyp *hyp, hyp_pa_t pa, struct hyp_vm **vm,
 {
     unsigned int level;
     uint64_t pte = hyp_pgt_leaf(&hyp->host.pgt, (hyp_ia_t){pa.v}, &level);
+    uint64_t note = hyp_pgt_note(&hyp->host.pgt, pte);
 
-    if (hyp_field_get(pte, HYP_NOTE_TYPE_MASK) != HYP_NOTE_DONATED ||
-        hyp_field_get(pte, HYP_NOTE_OWNER) != HYP_OWNER_GUEST)
+    if (hyp_field_get(note, HYP_NOTE_TYPE_MASK) != HYP_NOTE_DONATED ||
+        hyp_field_get(note, HYP_NOTE_OWNER) != HYP_OWNER_GUEST)
         return HYP_EPERM;
-    *vm = hyp_vm_find(hyp, (hyp_handle_t)hyp_field_get(pte, HYP_NOTE_HANDLE));
-    *gfn = hyp_field_get(pte, HYP_NOTE_GFN);
+    *vm = hyp_vm_find(hyp, (hyp_handle_t)hyp_field_get(note, HYP_NOTE_HANDLE));
+    *gfn = hyp_field_get(note, HYP_NOTE_GFN);
     return *vm ? HYP_OK : HYP_EAGAIN;
 }
 
@@ -238,7 +237,7 @@ int hyp_vcpu_in_poison_fault(struct hyp *hyp, const struct hyp_vcpu *vcpu)
     uint64_t gfn = vcpu->fault_ipa.v >> hyp->page_shift;
     struct hyp_guest_leaf leaf;
 
-    if (vcpu->cpu == HYP_CPU_NONE || !hyp_esr_is_translation(vcpu->fault_esr) ||
+    if (vcpu->cpu == HYP_CPU_NONE || !hyp_arch_fault_is_translation(hyp, vcpu->fault_esr) ||
         !hyp_gfn_range_valid(hyp, vcpu->vm, gfn, 1))
         return HYP_EINVAL;
     hyp_locks_take(hyp, HYP_LOCK_GUEST, vcpu->vm->slot);

@@ -20,10 +20,21 @@ unsigned int hyp_pgt_levels(const struct hyp_pgt_config *config)
 {
     unsigned int levels;
 
+    if (config->fmt->x86)
+        return config->ia_bits > 48 ? 5 : 4;
     if (!config->fmt->stage2)
         return levels_needed(config->page_shift, config->ia_bits);
     levels = levels_needed(config->page_shift, config->ia_bits - 4);
     return levels < 2 ? 2 : levels;
+}
+
+/* EPT has 4 or 5 levels whatever the input size (Intel SDM vol. 3, 29.3.2), our own tables 4. */
+static bool config_valid_x86(const struct hyp_pgt_config *config)
+{
+    const unsigned int pa_bits = config->pa_bits ? config->pa_bits : 52;
+
+    return config->page_shift == 12 && config->ia_bits >= 25 &&
+           config->ia_bits <= (config->fmt->stage2 ? 57u : 48u) && pa_bits >= 32 && pa_bits <= 52;
 }
 
 static bool config_valid(const struct hyp_pgt_config *config)
@@ -31,6 +42,8 @@ static bool config_valid(const struct hyp_pgt_config *config)
     const unsigned int shift = config->page_shift;
     const bool wide = shift == 16 || (config->flags & HYP_PGT_LPA2);
 
+    if (config->fmt->x86)
+        return config_valid_x86(config);
     if (shift != 12 && shift != 14 && shift != 16)
         return false;
     if (shift == 16 && (config->flags & HYP_PGT_LPA2))
@@ -59,8 +72,15 @@ static void geometry_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *conf
     block = block > largest ? largest : block;
     block = block > pgt->top_level ? pgt->top_level : block;
     pgt->max_block_level = (uint8_t)block;
+    if (config->fmt->x86) {
+        pgt->root_entries = UINT32_C(1) << hyp_index_bits(shift);
+        pgt->out_mask = HYP_MASK(51, 12);
+        pgt->out_high_mask = 0;
+        pgt->out_high_shift = 0;
+        pgt->out_bits = (uint8_t)(config->pa_bits ? config->pa_bits : 52);
+        return;
+    }
     pgt->root_entries = UINT32_C(1) << (config->ia_bits - hyp_level_shift(shift, pgt->top_level));
-
     pgt->out_mask = HYP_MASK(47, shift);
     pgt->out_high_mask = 0;
     pgt->out_high_shift = 0;
@@ -90,6 +110,8 @@ static enum hyp_err pgt_setup(struct hyp_pgt *pgt, const struct hyp_pgt_config *
     pgt->pool = pool;
     pgt->early = early;
     pgt->flags = config->flags;
+    if (config->fmt->x86) /* caches are coherent, and one invalidation takes all of a table */
+        pgt->flags = (config->flags | HYP_PGT_FWB | HYP_PGT_RANGE_TLBI) & ~HYP_PGT_NO_DIC;
     pgt->vmid = config->vmid;
     pgt->root = hyp_pa(0);
     pgt->recent_prot = ~UINT64_C(0);
@@ -192,6 +214,21 @@ void hyp_pgt_table_free(const struct hyp_pgt *pgt, hyp_pa_t table)
     hyp_pool_put_many(pgt->pool, table, hyp_page_of(pgt->vmemmap, table)->refcount);
 }
 
+void hyp_pgt_tables_free(const struct hyp_pgt *pgt, struct hyp_memcache *tables)
+{
+    while (tables->count > 0) {
+        struct hyp_page *page = &pgt->vmemmap->base[tables->head];
+        const hyp_pa_t pa =
+            hyp_pa((pgt->vmemmap->first + tables->head) << pgt->vmemmap->page_shift);
+
+        tables->head = page->next;
+        tables->count--;
+        page->next = 0;
+        page->prev = 0;
+        hyp_pgt_table_free(pgt, pa);
+    }
+}
+
 /* Frees what hangs below `count` entries of a detached table of `level`. */
 static void children_free(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t count,
                           unsigned int level)
@@ -263,4 +300,14 @@ hyp_pa_t hyp_pgt_target(const struct hyp_pgt *pgt, uint64_t pte, unsigned int le
 hyp_prot_t hyp_pgt_prot(const struct hyp_pgt *pgt, uint64_t pte)
 {
     return pgt->fmt->prot(pgt->flags, pte);
+}
+
+uint64_t hyp_pgt_note(const struct hyp_pgt *pgt, uint64_t pte)
+{
+    const struct hyp_pgt_fmt *fmt = pgt->fmt;
+
+    if (pgt_valid(pgt, pte))
+        return 0;
+    return hyp_field(HYP_NOTE_TYPE_MASK, hyp_field_get(pte, fmt->note_type)) |
+           ((pte >> fmt->note_shift) & fmt->note_payload);
 }

@@ -17,6 +17,7 @@ struct map_op {
     unsigned int max_level; /* of a leaf */
     bool note;
     bool stage2;
+    bool owed; /* see hyp_pgt_replace() */
 };
 
 /* Where the next run goes. */
@@ -58,10 +59,11 @@ static unsigned int leaf_level(const struct map_op *op)
 }
 
 /* An absent table, or a block that must give way to one. The rest of a lost block faults again. */
-static enum hyp_err install_table(const struct map_op *op, const struct pgt_step *at, uint64_t old,
+static enum hyp_err install_table(struct map_op *op, const struct pgt_step *at, uint64_t old,
                                   hyp_pa_t *table)
 {
     const struct hyp_pgt *pgt = op->pgt;
+    const struct pgt_entry entry = {.slot = at->slot, .pte = old, .level = at->level};
     enum hyp_err err;
 
     if (!op->stage2 && pgt_valid(pgt, old))
@@ -69,7 +71,7 @@ static enum hyp_err install_table(const struct map_op *op, const struct pgt_step
     err = hyp_pgt_table_alloc(pgt, op->mc, table);
     if (err)
         return err;
-    hyp_pgt_replace(pgt, at->slot, op->ia, at->level, old, pgt_table_pte(pgt, *table), false);
+    hyp_pgt_replace(pgt, &entry, op->ia, pgt_table_pte(pgt, *table), PGT_CHANGE_OTHER, &op->owed);
     if (old == 0)
         pgt_count_add(pgt, at->slot, 1);
     if (pgt_valid(pgt, old))
@@ -79,8 +81,7 @@ static enum hyp_err install_table(const struct map_op *op, const struct pgt_step
 }
 
 /* Finds the place for the entry of op->ia, making tables on the way down to `level`. */
-static inline enum hyp_err descend(const struct map_op *op, unsigned int level,
-                                   struct map_place *place)
+static inline enum hyp_err descend(struct map_op *op, unsigned int level, struct map_place *place)
 {
     const struct hyp_pgt *pgt = op->pgt;
     struct pgt_step at = pgt_step_first(pgt, op->ia);
@@ -131,7 +132,7 @@ static uint64_t run_length(const struct map_op *op, unsigned int level)
 static enum hyp_err change_entry_s1(const struct map_op *op, const struct pgt_step *at,
                                     uint64_t old, uint64_t new)
 {
-    if ((old ^ new) & ~HYP_PROT_SW_MASK)
+    if ((old ^ new) & ~(HYP_PROT_SW_MASK | op->pgt->fmt->cpu_mask))
         return HYP_EPERM;
     if (old != new)
         pgt_store(op->pgt, at->slot, new);
@@ -139,22 +140,25 @@ static enum hyp_err change_entry_s1(const struct map_op *op, const struct pgt_st
 }
 
 /* Stage 2: a valid entry is counted already, and stays counted. */
-static enum hyp_err change_entry_s2(const struct map_op *op, const struct pgt_step *at,
-                                    uint64_t old, uint64_t new)
+static enum hyp_err change_entry_s2(struct map_op *op, const struct pgt_step *at, uint64_t old,
+                                    uint64_t new)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const uint64_t change = old ^ new;
+    const struct pgt_entry entry = {.slot = at->slot, .pte = old, .level = at->level};
+    const uint64_t change = (old ^ new) & ~pgt->fmt->cpu_mask;
 
     if (!op->note && (change & ~pgt->fmt->rights_mask) == 0)
         return HYP_EAGAIN;
     if (!op->note && (change & ~HYP_PROT_SW_MASK) == 0) {
-        pgt_store(pgt, at->slot, new);
+        pgt_store(pgt, at->slot, (new & ~pgt->fmt->cpu_mask) | (old & pgt->fmt->cpu_mask));
         return HYP_OK;
     }
-    hyp_pgt_replace(pgt, at->slot, op->ia, at->level, old, new, !op->note);
+    hyp_pgt_replace(pgt, &entry, op->ia, new, op->note ? PGT_CHANGE_OTHER : PGT_CHANGE_LEAF,
+                    &op->owed);
     if (pgt_is_table(pgt, old, at->level)) {
         hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, at->level, hyp_pgt_target(pgt, new, at->level),
                       pgt_level_size(pgt, at->level));
+        hyp_pgt_settle(pgt, &op->owed);
         hyp_pgt_subtree_free(pgt, pgt_target(pgt, old), at->level - 1);
     }
     return HYP_OK;
@@ -271,7 +275,7 @@ static enum hyp_err fill_run(struct map_op *op, const struct map_place *place, u
     return HYP_OK;
 }
 
-static enum hyp_err map_range(struct map_op *op)
+static enum hyp_err map_runs(struct map_op *op)
 {
     while (op->ia < op->end) {
         struct map_place place;
@@ -289,6 +293,14 @@ static enum hyp_err map_range(struct map_op *op)
             return err;
     }
     return HYP_OK;
+}
+
+static enum hyp_err map_range(struct map_op *op)
+{
+    enum hyp_err err = map_runs(op);
+
+    hyp_pgt_settle(op->pgt, &op->owed);
+    return err;
 }
 
 /* The rights in the entry format, from the last time if they are the same. */
@@ -345,8 +357,8 @@ enum hyp_err hyp_pgt_annotate(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, e
     if (err)
         return err;
     if (!pgt->fmt->stage2 || type == HYP_NOTE_NONE || type == HYP_NOTE_LOCKED ||
-        (payload & ~HYP_NOTE_PAYLOAD_MASK))
+        (payload & ~pgt->fmt->note_payload))
         return HYP_EINVAL;
-    op.attrs = hyp_field(HYP_NOTE_TYPE_MASK, type) | payload;
+    op.attrs = pgt_note_pte(pgt, type, payload);
     return map_range(&op);
 }

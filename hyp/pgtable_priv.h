@@ -19,6 +19,12 @@
  */
 struct hyp_pgt_fmt {
     bool stage2;
+    /*
+     * Walks see stores in order and caches are coherent, so there are no barriers and no cache
+     * maintenance; a live entry may be replaced at once (Intel SDM vol. 3, 4.10.4 and 29.4.3.4),
+     * and what goes stale goes by INVEPT or INVLPG.
+     */
+    bool x86;
     uint64_t valid_mask;  /* any of these set: the entry is valid */
     uint64_t type_mask;   /* of a valid entry above level 0 ... */
     uint64_t type_table;  /* ... this value says that it points to a table */
@@ -29,6 +35,11 @@ struct hyp_pgt_fmt {
     uint64_t access_bit;  /* set by the CPU, or by mkyoung: the page was used */
     uint64_t write_bit;   /* cleared by wrprotect */
     uint64_t rights_mask; /* the bits that relax may change */
+    uint64_t cpu_mask;    /* bits that the CPU sets in a leaf, which make no difference to map */
+    /* An annotation: where the kind goes, which payload bits there is room for, how far they are
+     * shifted up, and what else is set unless HYP_PGT_EPT_VE. */
+    uint64_t note_type, note_payload, note_bits;
+    unsigned int note_shift;
     /* Attributes of a leaf without type and address; HYP_EINVAL for rights that cannot be said. */
     enum hyp_err (*attrs)(uint64_t flags, hyp_prot_t prot, uint64_t *attrs);
     /* `pte` with the rights of `prot` added; HYP_EINVAL when the sum cannot be said. Stage 2. */
@@ -44,6 +55,15 @@ static inline bool pgt_valid(const struct hyp_pgt *pgt, uint64_t pte)
 static inline bool pgt_is_table(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level)
 {
     return level > 0 && pgt_valid(pgt, pte) && (pte & pgt->fmt->type_mask) == pgt->fmt->type_table;
+}
+
+/* An annotation as the format holds it. */
+static inline uint64_t pgt_note_pte(const struct hyp_pgt *pgt, enum hyp_note type, uint64_t payload)
+{
+    const struct hyp_pgt_fmt *fmt = pgt->fmt;
+
+    return hyp_field(fmt->note_type, type) | payload << fmt->note_shift |
+           (pgt->flags & HYP_PGT_EPT_VE ? 0 : fmt->note_bits);
 }
 
 static inline unsigned int pgt_level_shift(const struct hyp_pgt *pgt, unsigned int level)
@@ -167,7 +187,8 @@ static inline void pgt_read(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t *
 
 static inline void pgt_barrier(const struct hyp_pgt *pgt, enum hyp_barrier kind)
 {
-    pgt->port->barrier(pgt->port->ctx, kind);
+    if (!pgt->fmt->x86)
+        pgt->port->barrier(pgt->port->ctx, kind);
 }
 
 void hyp_pgt_event(const struct hyp_pgt *pgt, enum hyp_event_kind kind, unsigned int level,
@@ -260,21 +281,34 @@ HYP_MUST_USE enum hyp_err hyp_pgt_table_alloc(const struct hyp_pgt *pgt, struct 
                                               hyp_pa_t *table);
 /* Frees one table page, whatever it still counts. Its entries must have been dealt with. */
 void hyp_pgt_table_free(const struct hyp_pgt *pgt, hyp_pa_t table);
+/* Frees all tables on a list. */
+void hyp_pgt_tables_free(const struct hyp_pgt *pgt, struct hyp_memcache *tables);
 /* Frees a detached table and all tables below it; no TLB maintenance. */
 void hyp_pgt_subtree_free(const struct hyp_pgt *pgt, hyp_pa_t table, unsigned int level);
 
 /* ---- break-before-make and invalidation (pgtable_tlb.c) ---- */
 
+/* What the change of a live entry means. */
+enum pgt_change {
+    PGT_CHANGE_OTHER, /* addresses translate otherwise, or a table goes */
+    PGT_CHANGE_LEAF,  /* the same, and `new` is a leaf: the memory it shows is synchronised */
+    PGT_CHANGE_NONE,  /* every address translates as before */
+};
+
 /*
- * THE break-before-make: the live entry `old` at `slot`, which covers `ia` at `level`, becomes
- * `new`. Nothing is flushed when `old` was not valid. Does not count. With `sync`, the memory that
- * the new leaf makes visible is synchronised between break and make.
+ * THE way to replace a live entry: `old`, which covers `ia`, becomes `new`. Does not count.
+ *
+ * arm64: break-before-make, with the flush between; nothing is flushed when `old` was not valid.
+ * x86: a store. Unless addresses translate as before *owed is set: an INVEPT is due before the
+ * operation ends or frees a table, whichever is first, by hyp_pgt_settle().
  */
-void hyp_pgt_replace(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t ia, unsigned int level,
-                     uint64_t old, uint64_t new, bool sync);
+void hyp_pgt_replace(const struct hyp_pgt *pgt, const struct pgt_entry *old, uint64_t ia,
+                     uint64_t new, enum pgt_change change, bool *owed);
+/* Pays what is owed. */
+void hyp_pgt_settle(const struct hyp_pgt *pgt, bool *owed);
 /* Stage 2. The IPA flush of one address on all CPUs; level -1: no hint. */
 void hyp_pgt_flush_ipa(const struct hyp_pgt *pgt, uint64_t ia, int level);
-/* The same on this CPU only. */
+/* The same on this CPU only; rights were added, so that EPT needs nothing. */
 void hyp_pgt_flush_ipa_local(const struct hyp_pgt *pgt, uint64_t ia, int level);
 /* A range, by one range instruction where the CPU has it, otherwise the whole vmid. */
 void hyp_pgt_flush_range(const struct hyp_pgt *pgt, uint64_t ia, uint64_t size);

@@ -58,6 +58,7 @@ static enum hyp_err split_block(const struct split_op *op, const struct pgt_entr
 {
     const struct hyp_pgt *pgt = op->pgt;
     const uint64_t size = pgt_level_size(pgt, entry->level);
+    bool owed = false; /* stays so */
     hyp_pa_t table;
     enum hyp_err err;
 
@@ -65,8 +66,7 @@ static enum hyp_err split_block(const struct split_op *op, const struct pgt_entr
     err = build(op, entry->pte, ia, entry->level, &table);
     if (table.v == 0)
         return err;
-    hyp_pgt_replace(pgt, entry->slot, ia, entry->level, entry->pte, pgt_table_pte(pgt, table),
-                    false);
+    hyp_pgt_replace(pgt, entry, ia, pgt_table_pte(pgt, table), PGT_CHANGE_NONE, &owed);
     hyp_pgt_event(pgt, HYP_EV_BLOCK_SPLIT, entry->level,
                   hyp_pgt_target(pgt, entry->pte, entry->level), size);
     return err;
@@ -107,22 +107,27 @@ enum hyp_err hyp_pgt_split(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, stru
     return err;
 }
 
-/* All entries of a table continue `first` by `step`. */
-static bool table_is_run(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t first, uint64_t step)
+/* All entries of a table continue `first` by `step`. *cpu_set: what the CPU has set in any. */
+static bool table_is_run(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t first, uint64_t step,
+                         uint64_t *cpu_set)
 {
+    const uint64_t cpu_mask = pgt->fmt->cpu_mask;
     const unsigned int entries = pgt_table_entries(pgt);
     uint64_t ptes[PGT_CHUNK];
-    uint64_t expected = first;
+    uint64_t expected = first, any = 0;
 
     for (unsigned int at = 0; at < entries; at += PGT_CHUNK) {
         uint64_t wrong = 0;
 
         pgt_read(pgt, hyp_pa_add(table, 8 * at), ptes, PGT_CHUNK);
-        for (unsigned int i = 0; i < PGT_CHUNK; i++, expected += step)
+        for (unsigned int i = 0; i < PGT_CHUNK; i++, expected += step) {
             wrong |= ptes[i] ^ expected;
-        if (wrong != 0)
+            any |= ptes[i];
+        }
+        if ((wrong & ~cpu_mask) != 0)
             return false;
     }
+    *cpu_set = any & cpu_mask;
     return true;
 }
 
@@ -144,14 +149,14 @@ static bool find_table(const struct hyp_pgt *pgt, uint64_t ia, unsigned int leve
 }
 
 static bool collapsible(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t ia, unsigned int level,
-                        uint64_t first)
+                        uint64_t first, uint64_t *cpu_set)
 {
     const uint64_t size = pgt_level_size(pgt, level);
 
     if (!pgt_valid(pgt, first) || pgt_is_table(pgt, first, level - 1) ||
         (pgt_target(pgt, first).v & (size - 1)) != 0)
         return false;
-    if (!table_is_run(pgt, table, first, pgt_level_size(pgt, level - 1)))
+    if (!table_is_run(pgt, table, first, pgt_level_size(pgt, level - 1), cpu_set))
         return false;
     return !pgt->force_page ||
            !pgt->force_page(pgt, (hyp_ia_t){ia}, size, hyp_pgt_prot(pgt, first));
@@ -161,7 +166,8 @@ enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int lev
 {
     const struct hyp_pgt_fmt *fmt = pgt->fmt;
     struct pgt_entry entry;
-    uint64_t start, end, first, block;
+    uint64_t start, end, first, block, cpu_set;
+    bool owed = false;
     hyp_pa_t table;
     enum hyp_err err = pgt_range(pgt, ia, 1, &start, &end);
 
@@ -174,11 +180,12 @@ enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int lev
         return HYP_EAGAIN;
     table = pgt_target(pgt, entry.pte);
     first = pgt_load(pgt, table);
-    if (!collapsible(pgt, table, start, level, first))
+    if (!collapsible(pgt, table, start, level, first, &cpu_set))
         return HYP_EAGAIN;
 
-    block = (first & ~fmt->leaf_mask) | fmt->block_bits;
-    hyp_pgt_replace(pgt, entry.slot, start, level, entry.pte, block, false);
+    block = (first & ~fmt->leaf_mask) | fmt->block_bits | cpu_set;
+    hyp_pgt_replace(pgt, &entry, start, block, PGT_CHANGE_OTHER, &owed);
+    hyp_pgt_settle(pgt, &owed);
     hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, level, pgt_target(pgt, block),
                   pgt_level_size(pgt, level));
     hyp_pgt_table_free(pgt, table);

@@ -34,7 +34,8 @@ struct unmap_op {
     uint64_t bytes; /* cleared */
     /* What is owed a flush: the range, and blocks that stick out of it. Empty: nothing. */
     uint64_t flush_start, flush_end;
-    bool defer; /* one range flush at the end instead of one for each leaf */
+    bool defer;                /* one range flush at the end instead of one for each leaf */
+    struct hyp_memcache empty; /* EPT: tables that wait for the one INVEPT */
 };
 
 /* Frees the tables that ended with the range and that are empty, upwards. */
@@ -49,11 +50,15 @@ static inline void free_empty(struct unmap_op *op, const struct path *path, uint
             op->ia < pgt_min(op->end, pgt_table_end(pgt, last, level)))
             return;
         pgt_store(pgt, parent, 0);
+        pgt_count_sub(pgt, parent, 1);
+        if (pgt->fmt->stage2 && pgt->fmt->x86) {
+            hyp_memcache_push(&op->empty, pgt->vmemmap, table);
+            continue;
+        }
         if (pgt->fmt->stage2)
             hyp_pgt_flush_ipa(pgt, last, -1);
         else
             hyp_pgt_flush_va(pgt, last, -1, true);
-        pgt_count_sub(pgt, parent, 1);
         hyp_pgt_table_free(pgt, table);
     }
 }
@@ -155,8 +160,9 @@ static void unmap_stage2(struct unmap_op *op)
         clear_run(op, &path);
         free_empty(op, &path, from);
     }
-    if (op->flush_end > 0)
+    if (op->flush_end > 0 || op->empty.count > 0)
         hyp_pgt_flush_range(op->pgt, op->flush_start, op->flush_end - op->flush_start);
+    hyp_pgt_tables_free(op->pgt, &op->empty);
 }
 
 /* Clears leaves from op->ia on, up to the end of the table of `path` or to what is no whole leaf.
@@ -214,6 +220,7 @@ enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint
     if (err)
         return err;
     op.flush_start = op.end;
+    hyp_memcache_init(&op.empty);
     if (pgt->fmt->stage2)
         unmap_stage2(&op);
     else

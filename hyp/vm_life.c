@@ -11,21 +11,18 @@
 static struct hyp_pgt_config table_config(const struct hyp *hyp, unsigned int ipa_bits,
                                           unsigned int slot)
 {
-    const struct hyp_features *features = &hyp->features;
-
-    return (struct hyp_pgt_config){
-        .fmt = &hyp_fmt_arm64_s2,
+    struct hyp_pgt_config config = {
         .port = hyp->port,
         .vmemmap = &hyp->vmemmap,
         .page_shift = hyp->page_shift,
         .ia_bits = ipa_bits,
-        .flags = (features->fwb ? HYP_PGT_FWB : 0) |
-                 (features->range_tlbi ? HYP_PGT_RANGE_TLBI : 0) |
-                 (features->xnx ? HYP_PGT_XNX : 0) | (features->lpa2 ? HYP_PGT_LPA2 : 0) |
-                 (features->no_dic ? HYP_PGT_NO_DIC : 0),
+        .flags = hyp->features.no_dic ? HYP_PGT_NO_DIC : 0,
         .vmid = (uint16_t)(slot + 1), /* 0 is the host's */
         .max_block_level = 2,
     };
+
+    hyp_arch_s2(hyp, &config);
+    return config;
 }
 
 uint64_t hyp_vm_root_pages(const struct hyp *hyp, unsigned int ipa_bits)
@@ -41,6 +38,9 @@ static bool params_valid(const struct hyp *hyp, const struct hyp_vm_params *para
     uint64_t root;
 
     if (params->ipa_bits < 32 || params->ipa_bits > hyp->pa_bits)
+        return false;
+    /* The host's entry of a guest's page has room for a gfn of 36 bits in EPT. */
+    if (hyp->arch == HYP_ARCH_X86 && params->ipa_bits > 48)
         return false;
     root = hyp_vm_root_pages(hyp, params->ipa_bits);
     return !(params->meta.v & (page - 1)) && params->pgd_pages >= root &&
@@ -227,17 +227,14 @@ static enum hyp_err finalize_locked(struct hyp *hyp, struct hyp_vm *vm,
                                     struct hyp_host_memcache *out)
 {
     struct hyp_visitor visitor = {find_leaf, vm, HYP_VISIT_LEAF};
-    struct hyp_tlb_inv inv = {HYP_TLBI_VMALLS12E1IS, vm->pgt.vmid, -1, 0, 0};
     enum hyp_err err =
         hyp_pgt_walk(&vm->pgt, (hyp_ia_t){0}, UINT64_C(1) << vm->pgt.ia_bits, &visitor);
 
     if (err)
         return err;
-    /* The next owner of this VMID must not meet translations of this one. */
-    hyp->port->barrier(hyp->port->ctx, HYP_DSB_ISHST);
-    hyp->port->tlb_inv(hyp->port->ctx, &inv);
-    hyp->port->barrier(hyp->port->ctx, HYP_DSB_ISH);
-    hyp->port->barrier(hyp->port->ctx, HYP_ISB);
+    /* The next owner of this VMID, or of the root's page, must not meet translations of this one.
+     */
+    hyp_pgt_flush_all(&vm->pgt);
     drain(hyp, vm, out);
     vm->state = HYP_VM_EMPTY;
     return HYP_OK;

@@ -103,6 +103,8 @@ static void invalidate(const struct el2_port *el2, const struct hyp_tlb_inv *inv
         CASE(HYP_TLBI_VAE2IS, TLBI_ADDR(vae2is, inv->start >> 12));
         CASE(HYP_TLBI_ALLE2, TLBI(alle2));
         CASE(HYP_TLBI_ALLE1IS, TLBI(alle1is));
+        CASE(HYP_TLBI_INVEPT, (void)0); /* the two of x86 are never asked for */
+        CASE(HYP_TLBI_INVLPG_ALL, (void)0);
         CASE(HYP_TLBI_COUNT, (void)0);
     }
 }

@@ -57,6 +57,7 @@ void fake_snapshot_free(struct fake_snapshot *snapshot)
 }
 
 struct text {
+    const struct hyp_pgt *pgt;
     char *out;
     size_t used, room;
     uint64_t ia, end, first, last, step; /* the run that is being gathered */
@@ -84,7 +85,8 @@ static enum hyp_err text_visit(void *arg, const struct hyp_visit_ctx *ctx)
 {
     struct text *text = arg;
     const uint64_t size = ctx->end.v - ctx->ia.v;
-    const uint64_t step = ctx->pte & 1 ? size : 0;
+    const bool leaf = hyp_pgt_kind(text->pgt, ctx->pte, ctx->level) == HYP_PTE_LEAF;
+    const uint64_t step = leaf ? size : 0;
 
     if (text->end != 0 && text->end == ctx->ia.v && text->level == ctx->level &&
         ctx->pte == text->last + step && text->step == step) {
@@ -105,7 +107,7 @@ static enum hyp_err text_visit(void *arg, const struct hyp_visit_ctx *ctx)
 
 char *fake_table_text(const struct hyp_pgt *pgt)
 {
-    struct text text = {.room = 256};
+    struct text text = {.pgt = pgt, .room = 256};
     const struct hyp_visitor visitor = {text_visit, &text, HYP_VISIT_LEAF};
 
     text.out = calloc(1, text.room);

@@ -72,7 +72,7 @@ static void fake_tlb_inv(void *ctx, const struct hyp_tlb_inv *inv)
                                   .op = (int)inv->op,
                                   .level = inv->level,
                                   .vmid = inv->vmid,
-                                  .addr = inv->start,
+                                  .addr = inv->op == HYP_TLBI_INVEPT ? inv->root.v : inv->start,
                                   .size = inv->size});
 }
 
@@ -192,6 +192,8 @@ static const char *tlbi_name(int op)
         [HYP_TLBI_VAE2IS] = "vae2is",
         [HYP_TLBI_ALLE2] = "alle2",
         [HYP_TLBI_ALLE1IS] = "alle1is",
+        [HYP_TLBI_INVEPT] = "invept",
+        [HYP_TLBI_INVLPG_ALL] = "invlpg",
     };
 
     return names[op];
@@ -200,7 +202,8 @@ static const char *tlbi_name(int op)
 static bool tlbi_has_address(int op)
 {
     return op == HYP_TLBI_IPAS2E1IS || op == HYP_TLBI_RIPAS2E1IS || op == HYP_TLBI_IPAS2E1 ||
-           op == HYP_TLBI_VALE2IS || op == HYP_TLBI_VAE2IS;
+           op == HYP_TLBI_VALE2IS || op == HYP_TLBI_VAE2IS || op == HYP_TLBI_INVEPT ||
+           op == HYP_TLBI_INVLPG_ALL;
 }
 
 static int print_tlbi(char *out, size_t room, const struct fake_call *call)

@@ -30,9 +30,9 @@ struct fake_call {
     int op; /* enum hyp_barrier, hyp_tlbi, hyp_cache_op, hyp_root_kind or hyp_event_kind; lock set
              */
     int level;
-    unsigned int vmid; /* or vm slot of a lock */
-    uint64_t addr, size;
-    uint64_t value; /* FAKE_STORE: the entry */
+    unsigned int vmid;   /* or vm slot of a lock */
+    uint64_t addr, size; /* INVEPT: the root */
+    uint64_t value;      /* FAKE_STORE: the entry */
 };
 
 struct fake_port {

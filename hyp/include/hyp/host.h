@@ -47,8 +47,9 @@ struct hyp_host_policy {
 
 struct hyp_host {
     struct hyp_pgt pgt;
-    struct hyp_pool pool; /* table pages; what is in use: see hyp_host_tables_used() */
-    uint64_t vtcr;
+    struct hyp_pool pool;   /* table pages; what is in use: see hyp_host_tables_used() */
+    uint64_t vtcr;          /* VTCR_EL2; x86: EPTP */
+    hyp_prot_t device_prot; /* of what is not RAM: RW, and on x86 uncacheable */
     struct hyp_host_policy policy;
     unsigned int region_count;
     struct hyp_region regions[HYP_REGIONS_MAX];
@@ -87,15 +88,19 @@ enum hyp_host_outcome {
 };
 
 /*
- * A stage-2 abort of the host. Takes the host lock. RAM is mapped RWX, everything else RW; want of
- * table pages drops all device mappings and tries once more, a second failure panics. A permission
- * fault is always injected: no mapping of this map can cure it. TLB maintenance: that of a first
- * mapping, or of dropping device mappings.
+ * A stage-2 abort of the host on arm64. Takes the host lock. RAM is mapped RWX, everything else RW;
+ * want of table pages drops all device mappings and tries once more, a second failure panics. A
+ * permission fault is always injected: no mapping of this map can cure it. TLB maintenance: that of
+ * a first mapping, or of dropping device mappings.
  */
 enum hyp_host_outcome hyp_host_abort(struct hyp *hyp, const struct hyp_abort *abort,
                                      struct hyp_host_regs *regs);
 
-/* The same for a plain translation fault, without registers: injected means "not the host's". */
+/*
+ * The same for a plain translation fault, without registers: on x86, an EPT violation of an address
+ * for which nothing is mapped. Injected means "not the host's", and nothing else has been done: the
+ * caller delivers what the machine has for it, on x86 #PF.
+ */
 enum hyp_host_outcome hyp_host_touch(struct hyp *hyp, hyp_ipa_t ipa);
 
 /*

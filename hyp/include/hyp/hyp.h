@@ -19,7 +19,13 @@
 #define HYP_SECTIONS_MAX  1024
 #define HYP_FIXMAP_CLOSED UINT64_MAX
 
-/* Sanitised features: the least that all CPUs have. */
+/*
+ * The machine: arm64 with EL2 stage 1 and stage 2, or x86 with 4-level paging for the hypervisor
+ * and EPT for the host and its guests. Ownership is the same on both.
+ */
+enum hyp_arch { HYP_ARCH_ARM64, HYP_ARCH_X86 };
+
+/* Sanitised features: the least that all CPUs have. x86 reads none of them but pa_range. */
 struct hyp_features {
     unsigned int pa_range; /* ID_AA64MMFR0_EL1.PARange, 0..6: 32, 36, 40, 42, 44, 48, 52 bits */
     bool vmid16;
@@ -35,8 +41,17 @@ struct hyp_features {
 struct hyp_config {
     const struct hyp_port *port;
     struct hyp_features features;
-    unsigned int page_shift; /* 12, 14, 16 */
-    unsigned int va_bits;    /* of EL2; 0 means 48 */
+    enum hyp_arch arch;
+    /*
+     * x86: MAXPHYADDR, 32 to 52; 0 means by features.pa_range. Without 5-level EPT only 48 bits of
+     * it can be used. IA32_VMX_EPT_VPID_CAP: hyp_init refuses what hyp_ept_check(hyp_ept_best())
+     * finds lacking, see hyp/ept.h; block sizes, accessed and dirty bits, and execute-only pages
+     * are used where they are.
+     */
+    unsigned int pa_bits;
+    uint64_t ept_cap;
+    unsigned int page_shift; /* 12, 14, 16; x86: 12 */
+    unsigned int va_bits;    /* of EL2; 0 means 48. x86: at most 47, which 0 means */
     unsigned int cpu_count;  /* 1..HYP_CPUS_MAX */
 
     const struct hyp_region *regions; /* sorted RAM */
@@ -71,6 +86,8 @@ struct hyp_cpu {
 
 struct hyp {
     const struct hyp_port *port;
+    enum hyp_arch arch;
+    uint64_t ept_cap;
     struct hyp_vmemmap vmemmap;
     hyp_pfn_t pfn_end; /* of the physical address space */
     unsigned int page_shift;
@@ -140,6 +157,10 @@ static inline hyp_pa_t hyp_pfn_pa(const struct hyp *hyp, hyp_pfn_t pfn)
 {
     return hyp_pa(pfn << hyp->page_shift);
 }
+
+/* The second stage of the host, and of a guest, as a CPU takes it: with VTCR_EL2 or EPTP. */
+struct hyp_root hyp_host_root(const struct hyp *hyp);
+struct hyp_root hyp_vm_root(const struct hyp *hyp, const struct hyp_vm *vm);
 
 /* Pages of hyp stage 1 in use, private tables included. */
 uint64_t hyp_s1_tables_used(const struct hyp *hyp);

@@ -34,7 +34,10 @@ typedef uint64_t hyp_prot_t;
 #define HYP_PROT_RW        (HYP_PROT_R | HYP_PROT_W)
 #define HYP_PROT_RWX       (HYP_PROT_RW | HYP_PROT_X)
 
-/* Kinds of annotation: bits 63:60 of an invalid entry. Payload: bits 59:1. */
+/*
+ * Kinds of annotation. In canonical form, which is also how arm64 entries hold it, the kind is in
+ * bits 63:60 and the payload in bits 59:1; hyp_pgt_note() gives that form for every format.
+ */
 enum hyp_note {
     HYP_NOTE_NONE = 0,
     HYP_NOTE_LOCKED = 1,  /* an update is under way (break-before-make) */
@@ -49,6 +52,8 @@ enum hyp_pte_kind { HYP_PTE_EMPTY, HYP_PTE_NOTE, HYP_PTE_LEAF, HYP_PTE_TABLE };
 struct hyp_pgt_fmt; /* entry format; private to the core (hyp/pgtable_priv.h) */
 extern const struct hyp_pgt_fmt hyp_fmt_arm64_s1; /* EL2 stage 1 */
 extern const struct hyp_pgt_fmt hyp_fmt_arm64_s2;
+extern const struct hyp_pgt_fmt hyp_fmt_x86; /* the hypervisor's own tables on x86: stage 1 */
+extern const struct hyp_pgt_fmt hyp_fmt_ept; /* Intel's second stage: stage 2 */
 
 /* What the CPU can do, as far as table formats care; handed over once at boot. */
 #define HYP_PGT_FWB        HYP_BIT(0) /* stage 2: FEAT_S2FWB attributes */
@@ -59,6 +64,8 @@ extern const struct hyp_pgt_fmt hyp_fmt_arm64_s2;
 #define HYP_PGT_IDENTITY   HYP_BIT(5) /* stage 2: only ia == pa may be mapped */
 #define HYP_PGT_S1_ATTRS   HYP_BIT(6) /* stage 2: memory attributes come from stage 1 */
 #define HYP_PGT_NO_DIC     HYP_BIT(7) /* CTR_EL0.DIC is 0: the I-cache is invalidated for new code */
+#define HYP_PGT_EPT_XONLY  HYP_BIT(8) /* EPT: the CPU has execute-only pages */
+#define HYP_PGT_EPT_VE     HYP_BIT(9) /* EPT: touching a page with a note raises #VE, not an exit */
 
 struct hyp_pgt;
 
@@ -83,6 +90,7 @@ struct hyp_pgt_config {
     uint16_t vmid;                 /* stage 2 */
     hyp_force_page_fn *force_page; /* NULL: never forced */
     unsigned int max_block_level;  /* largest leaf: 0 pages only, 1, 2; capped by the format */
+    unsigned int pa_bits;          /* x86: MAXPHYADDR, 32 to 52; 0 is 52. Not read for arm64 */
 };
 
 struct hyp_pgt {
@@ -182,6 +190,8 @@ uint64_t hyp_pgt_leaf(const struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int *leve
 enum hyp_pte_kind hyp_pgt_kind(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level);
 hyp_pa_t hyp_pgt_target(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level);
 hyp_prot_t hyp_pgt_prot(const struct hyp_pgt *pgt, uint64_t pte);
+/* An annotation in canonical form; 0 for an entry that is valid or empty. */
+uint64_t hyp_pgt_note(const struct hyp_pgt *pgt, uint64_t pte);
 
 /*
  * Attribute operations, stage 2 (stage 1 -> HYP_EINVAL). Entries that are not valid are passed over
@@ -213,6 +223,9 @@ HYP_MUST_USE enum hyp_err hyp_pgt_split(struct hyp_pgt *pgt, hyp_ia_t ia, uint64
  * policy forbids the block; HYP_EINVAL for a level without blocks; nothing has changed then.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int level);
+
+/* Drops all that any CPU has cached of a table: before its root serves another, for example. */
+void hyp_pgt_flush_all(const struct hyp_pgt *pgt);
 
 /*
  * The walker. The visitor sees entries in address order; for a table first PRE, then its entries,

@@ -19,7 +19,7 @@
 #include <hyp/bits.h>
 
 /* Barriers. The architecture's own are stronger or equal: "DSB ISHST" and friends, see the names.
- */
+ * A hypervisor on x86 asks for none: stores are seen in order. */
 enum hyp_barrier {
     HYP_DSB_ISHST, /* stores visible to table walkers before what follows */
     HYP_DSB_ISH,   /* invalidation complete on all CPUs */
@@ -29,7 +29,7 @@ enum hyp_barrier {
 
 /*
  * TLB invalidations. Each names one instruction of the Arm manual (D8.17 "TLB maintenance
- * instructions") or one loop of it; barriers are separate calls.
+ * instructions") or one loop of it; barriers are separate calls. The last two are x86's.
  */
 enum hyp_tlbi {
     HYP_TLBI_IPAS2E1IS,    /* stage-2 entries of one ipa range and vmid. Combined entries stay! */
@@ -43,6 +43,12 @@ enum hyp_tlbi {
     HYP_TLBI_VAE2IS,       /* entries of one EL2 va, walk caches too, broadcast */
     HYP_TLBI_ALLE2,        /* everything of EL2, this CPU only */
     HYP_TLBI_ALLE1IS,      /* everything of EL1&0, all vmids, broadcast */
+    /*
+     * x86 has no broadcast: the port interrupts the other CPUs that may hold what goes, and returns
+     * when all are done. No barrier follows.
+     */
+    HYP_TLBI_INVEPT,     /* single-context INVEPT on all CPUs: all of the table at `root` */
+    HYP_TLBI_INVLPG_ALL, /* INVLPG on all CPUs of one va of the hypervisor's own */
     HYP_TLBI_COUNT
 };
 
@@ -52,6 +58,7 @@ struct hyp_tlb_inv {
     int8_t level;   /* level hint, 0 is the page; -1 is no hint */
     uint64_t start; /* first input address (ipa or va); ops without an address: 0 */
     uint64_t size;  /* bytes; one granule for single-address operations */
+    hyp_pa_t root;  /* INVEPT: the table's root, EPTP[51:12]; else 0 */
 };
 
 enum hyp_cache_op {
@@ -65,8 +72,8 @@ enum hyp_root_kind { HYP_ROOT_EL2_STAGE1, HYP_ROOT_STAGE2 };
 struct hyp_root {
     enum hyp_root_kind kind;
     hyp_pa_t pgd;
-    uint64_t tcr;  /* TCR_EL2 or VTCR_EL2 */
-    uint64_t mair; /* EL2 stage 1 only */
+    uint64_t tcr;  /* TCR_EL2 or VTCR_EL2; x86: CR3 or EPTP */
+    uint64_t mair; /* EL2 stage 1 only; x86: the PAT */
     uint16_t vmid; /* stage 2 only */
 };
 

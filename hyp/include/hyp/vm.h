@@ -32,7 +32,9 @@ struct hyp_vcpu {
     hyp_pa_t meta;          /* donated page that holds the port's register state */
     uint32_t cpu;           /* physical CPU on which it is loaded, or HYP_CPU_NONE */
     bool present;
-    uint64_t fault_esr; /* last stage-2 fault of the guest, as the hypervisor saw it */
+    /* Last stage-2 fault of the guest, as the hypervisor saw it: ESR_EL2; x86: the exit
+     * qualification of an EPT violation. */
+    uint64_t fault_esr;
     hyp_ipa_t fault_ipa;
 };
 
@@ -52,7 +54,7 @@ struct hyp_vm {
 
 struct hyp_vm_params {
     bool is_protected;
-    unsigned int ipa_bits; /* of the guest; at most the PA bits of the machine */
+    unsigned int ipa_bits; /* of the guest; at most the PA bits of the machine; x86: and 48 */
     hyp_pa_t meta;         /* first of meta_pages (at least 1) contiguous host pages */
     uint64_t meta_pages;
     hyp_pa_t pgd;       /* first of pgd_pages host pages, aligned to the size of the root */

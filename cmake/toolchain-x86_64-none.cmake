@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(CMAKE_C_COMPILER clang)
+set(CMAKE_C_COMPILER_TARGET x86_64-none-elf)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+# As a kernel is built: no red zone, which an interrupt would overwrite, and no vector registers.
+set(CMAKE_C_FLAGS_INIT "-ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-only")
+# Asserts of the core do not depend on NDEBUG.
+set(CMAKE_C_FLAGS_RELEASE "-O2" CACHE STRING "Flags of a release build")
