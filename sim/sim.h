@@ -79,6 +79,9 @@ void sim_result(const struct sim *sim, struct sim_result *result);
  */
 void sim_dump_tables(const struct sim *sim, FILE *out);
 
+/* Evaluates single walks: rows of `in` (called `name` in messages) to rows of `out`. */
+enum sim_status sim_mmu_eval(FILE *in, const char *name, FILE *out, struct sim_error *error);
+
 /* Bytes in use by the allocator (jemalloc's own statistics); 0 when built without it. */
 uint64_t sim_memory_allocated(void);
 
