@@ -90,11 +90,64 @@ static void check_arm64_p(const char *path)
     trace_summary_free(&summary);
 }
 
+/* The page fault of the load before it: CR2 of an access that crosses into a page that is not
+ * mapped is the first byte of that page. */
+static void check_repaired(const struct trace_block *block, const struct trace_rec *fault,
+                           const struct trace_rec *before)
+{
+    const struct trace_event *event = &block->events[fault->site];
+    const struct trace_site *site;
+
+    assert_int_equal(before->kind, TRACE_ACCESS);
+    assert_int_equal(before->cpu, fault->cpu);
+    site = &block->sites[before->site];
+    assert_true(site->zeropad);
+    assert_false(site->store);
+    assert_int_equal(site->size_log2, 3);
+    assert_int_equal(site->pc, event->a);
+    /* The kernel read a page that was not present. */
+    assert_int_equal(event->b, 0);
+    assert_int_equal(fault->addr & 0xfff, 0);
+    assert_in_range(fault->addr - before->addr, 1, 7);
+}
+
+/* How many faults of the direct map were repaired, each next to its attempt. */
+static uint64_t count_attempts(const char *path)
+{
+    struct trace_error error = {""};
+    struct trace_source *source = trace_open(path, &error);
+    struct trace_rec before = {.kind = TRACE_MARK};
+    struct trace_block block;
+    uint64_t count = 0;
+
+    assert_non_null(source);
+    while (source->next(source, &block, &error) == 1) {
+        const struct trace_header *header = source->header(source);
+
+        for (size_t i = 0; i < block.count; before = block.rec[i++]) {
+            const struct trace_rec *rec = &block.rec[i];
+            bool direct = rec->addr >= header->linear_start && rec->addr < header->linear_end;
+
+            if (rec->kind != TRACE_KFAULT)
+                continue;
+            assert_int_equal(block.events[rec->site].c,
+                             direct ? TRACE_OUTCOME_REPAIRED : TRACE_OUTCOME_OTHER);
+            if (!direct)
+                continue;
+            check_repaired(&block, rec, &before);
+            count++;
+        }
+    }
+    source->close(source);
+    return count;
+}
+
 static void check_amd64_a(const char *path)
 {
     struct trace_summary summary = summarise(path);
     const struct trace_phase *total = &summary.total;
 
+    assert_int_equal(count_attempts(path), 566);
     assert_int_equal(total->kind[TRACE_ACCESS], 58906398 + 566);
     assert_int_equal(total->stores, 25683014);
     assert_int_equal(total->direct_map, 26743851 + 566);
@@ -110,6 +163,11 @@ static void check_amd64_a(const char *path)
     assert_int_equal(summary.refused, 0);
     assert_int_equal(total->kind[TRACE_DONATE], 708 + 2555 + 1379);
     assert_int_equal(total->donated_peak, 1141);
+    assert_int_equal(total->donated_end, 1379 - 561);
+    assert_int_equal(total->kind[TRACE_RECLAIM], 3263 + 561);
+    assert_int_equal(summary.sites, 35975);
+    assert_int_equal(total->kind[TRACE_ALLOC], 5795);
+    assert_int_equal(total->kind[TRACE_FREE], 4847);
     assert_int_equal(total->kind[TRACE_FLUSH], 2555);
     assert_int_equal(total->kind[TRACE_TLBI], 5790 + 345 + 12);
     trace_summary_free(&summary);
@@ -178,6 +236,12 @@ static void the_bundled_arm64_p_has_the_known_figures(void **state)
     check_arm64_p(SOURCE_DIR "/traces/data/arm64-p.fltrace");
 }
 
+static void the_bundled_amd64_a_has_the_known_figures(void **state)
+{
+    (void)state;
+    check_amd64_a(SOURCE_DIR "/traces/data/amd64-a.fltrace");
+}
+
 static void the_bundled_crashes_end_with_the_load_that_killed_the_host(void **state)
 {
     (void)state;
@@ -208,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bundled_arm64_a_has_the_known_figures),
         cmocka_unit_test(the_bundled_arm64_p_has_the_known_figures),
+        cmocka_unit_test(the_bundled_amd64_a_has_the_known_figures),
         cmocka_unit_test(the_bundled_crashes_end_with_the_load_that_killed_the_host),
         cmocka_unit_test(importing_arm64_p_gives_the_known_figures),
         cmocka_unit_test(importing_arm64_a_gives_the_known_figures),
