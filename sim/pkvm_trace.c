@@ -6,6 +6,8 @@
  */
 #include "sim/pkvm_trace.h"
 
+#include <hyp/ept.h>
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,12 +139,16 @@ static void port_panic(void *ctx, const char *what, const char *file, int line)
 
 /* ---- construction ---- */
 
-static bool boot(struct pkvm_trace *trace)
+static bool boot(struct pkvm_trace *trace, enum hyp_arch arch)
 {
     static const struct hyp_region ram = {{RAM_BASE}, RAM_SIZE, false};
     struct hyp_config config = {
         .port = &trace->port,
         .features = {.pa_range = 2, .fwb = true, .range_tlbi = true, .xnx = true},
+        .arch = arch,
+        .ept_cap = HYP_EPT_CAP_XONLY | HYP_EPT_CAP_4_LEVELS | HYP_EPT_CAP_UC | HYP_EPT_CAP_WB |
+                   HYP_EPT_CAP_2M | HYP_EPT_CAP_1G | HYP_EPT_CAP_INVEPT | HYP_EPT_CAP_AD |
+                   HYP_EPT_CAP_INVEPT_SINGLE,
         .page_shift = PAGE_SHIFT,
         .cpu_count = 1,
         .regions = &ram,
@@ -185,6 +191,11 @@ static bool make_guest(struct pkvm_trace *trace, unsigned int which)
 
 struct pkvm_trace *pkvm_trace_open(uint64_t seed)
 {
+    return pkvm_trace_open_on(HYP_ARCH_ARM64, seed);
+}
+
+struct pkvm_trace *pkvm_trace_open_on(enum hyp_arch arch, uint64_t seed)
+{
     struct pkvm_trace *trace = calloc(1, sizeof(*trace));
 
     if (!trace)
@@ -207,7 +218,7 @@ struct pkvm_trace *pkvm_trace_open(uint64_t seed)
     trace->prng = seed;
     trace->rc_hash = UINT64_C(0xcbf29ce484222325);
     trace->cache_next = CACHE_PA;
-    if (!trace->descriptors || !trace->frames || !boot(trace) || !make_guest(trace, NP) ||
+    if (!trace->descriptors || !trace->frames || !boot(trace, arch) || !make_guest(trace, NP) ||
         !make_guest(trace, PV)) {
         pkvm_trace_close(trace);
         return NULL;
@@ -260,20 +271,21 @@ static hyp_pa_t arena_pa(unsigned int i)
     return hyp_pa((ARENA_PFN + i) << PAGE_SHIFT);
 }
 
-/* The host tops its cache up to two pages, and the vCPU takes them over. */
+/* The host tops its cache up to what a walk may need, and the vCPU takes them over. */
 static void refill(struct pkvm_trace *trace, unsigned int which)
 {
     struct hyp_host_memcache *mc = &trace->host_mc[which];
+    uint32_t min = hyp_vcpu_refill_min(trace->vcpu[which]); /* 2 on arm64 */
 
-    if (trace->vcpu[which]->mc.count >= 2)
+    if (trace->vcpu[which]->mc.count >= min)
         return;
-    while (mc->count < 2) {
+    while (mc->count < min) {
         port_store(trace, hyp_pa(trace->cache_next), mc->count ? mc->head.v : 0);
         mc->head = hyp_pa(trace->cache_next);
         mc->count++;
         trace->cache_next += 1u << PAGE_SHIFT;
     }
-    if (hyp_vcpu_refill(&trace->hyp, trace->vcpu[which], mc, 2) != HYP_OK)
+    if (hyp_vcpu_refill(&trace->hyp, trace->vcpu[which], mc, min) != HYP_OK)
         abort();
 }
 
@@ -325,6 +337,8 @@ static int host_read(struct pkvm_trace *trace, unsigned int i)
     struct hyp_abort abort = {0x92000007, arena_pa(i).v, {arena_pa(i).v}, true};
     struct hyp_host_regs regs = {.spsr = 0x5};
 
+    if (trace->hyp.arch == HYP_ARCH_X86)
+        return hyp_host_touch(&trace->hyp, abort.ipa) == HYP_HOST_INJECTED;
     return hyp_host_abort(&trace->hyp, &abort, &regs) == HYP_HOST_INJECTED;
 }
 

@@ -29,6 +29,8 @@ struct pkvm_trace; /* one run */
 
 /* Boots a hypervisor on fresh memory. NULL: out of memory, or boot failed. */
 struct pkvm_trace *pkvm_trace_open(uint64_t seed);
+/* The same on a machine of choice; ownership, and so both hashes, do not depend on it. */
+struct pkvm_trace *pkvm_trace_open_on(enum hyp_arch arch, uint64_t seed);
 void pkvm_trace_close(struct pkvm_trace *trace);
 /* Performs `steps` more operations. */
 void pkvm_trace_run(struct pkvm_trace *trace, uint64_t steps);

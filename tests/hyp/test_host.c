@@ -90,6 +90,13 @@ static void lookup_is_exact_at_the_first_and_last_byte(void **state)
 
 /* ---- what a fault maps ---- */
 
+/* Golden leaves without their address; on x86 write-back and uncacheable with PAT, bit 63 set. */
+#define RAM_PAGE     HRIG_EITHER(UINT64_C(0x7df), UINT64_C(0x8000000000000337))
+#define RAM_BLOCK    HRIG_EITHER(UINT64_C(0x7dd), UINT64_C(0x80000000000003b7))
+#define DEVICE_PAGE  HRIG_EITHER(UINT64_C(0x00400000000007df), UINT64_C(0x8000000000000303))
+#define DEVICE_BLOCK HRIG_EITHER(UINT64_C(0x00400000000007dd), UINT64_C(0x8000000000000383))
+#define NOTE_OF_HYP  HRIG_EITHER(UINT64_C(0x2000000000000002), UINT64_C(0x8800000000000008))
+
 static uint64_t leaf_at(const struct hyp_rig *rig, uint64_t pa, unsigned int *level)
 {
     return hyp_host_leaf(&rig->hyp, hyp_ipa(pa), level);
@@ -111,17 +118,17 @@ static void a_fault_maps_the_largest_block_inside_the_region(void **state)
     hyp_rig_start(&rig);
     /* Inside 64 MiB only blocks of 2 MiB fit; attributes come from stage 1. */
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA + 0x12345)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, PA, PA | 0x7dd, 1);
+    expect_leaf(&rig, PA, PA | RAM_BLOCK, 1);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA + 0x12345)), HYP_HOST_SPURIOUS);
     /* RAM1 starts and ends on an odd page: pages at its ends, blocks within. */
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(HRIG_RAM1)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, HRIG_RAM1, HRIG_RAM1 | 0x7df, 0);
+    expect_leaf(&rig, HRIG_RAM1, HRIG_RAM1 | RAM_PAGE, 0);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(0x48201000)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, 0x48201000, UINT64_C(0x48200000) | 0x7dd, 1);
+    expect_leaf(&rig, 0x48201000, UINT64_C(0x48200000) | RAM_BLOCK, 1);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(HRIG_RAM1 + HRIG_RAM1_SIZE - 1)),
                      HYP_HOST_MAPPED);
     expect_leaf(&rig, HRIG_RAM1 + HRIG_RAM1_SIZE - 4096,
-                (HRIG_RAM1 + HRIG_RAM1_SIZE - 4096) | 0x7df, 0);
+                (HRIG_RAM1 + HRIG_RAM1_SIZE - 4096) | RAM_PAGE, 0);
     assert_int_equal(rig.fake.events[HYP_EV_HOST_MAP], 4);
     hyp_rig_free(&rig);
 }
@@ -133,16 +140,16 @@ static void device_memory_is_mapped_without_execute_by_the_gap_around_it(void **
     (void)state;
     hyp_rig_start(&rig);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(MMIO)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, MMIO, UINT64_C(0x00400000000007dd), 2); /* the golden 1 GiB block at 0 */
+    expect_leaf(&rig, MMIO, DEVICE_BLOCK, 2); /* the golden 1 GiB block at 0 */
     /* A gap of 4 KiB between regions. */
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(HRIG_RAM1 - 4096)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, HRIG_RAM1 - 4096, UINT64_C(0x00400000000007df) | (HRIG_RAM1 - 4096), 0);
+    expect_leaf(&rig, HRIG_RAM1 - 4096, DEVICE_PAGE | (HRIG_RAM1 - 4096), 0);
     /* The last block of the address space, and what lies beyond it. */
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa((UINT64_C(1) << 40) - 1)), HYP_HOST_MAPPED);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(UINT64_C(1) << 40)), HYP_HOST_INJECTED);
     /* RAM that the firmware keeps is RAM for the host. */
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(HRIG_NOMAP)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, HRIG_NOMAP, HRIG_NOMAP | 0x7df, 0);
+    expect_leaf(&rig, HRIG_NOMAP, HRIG_NOMAP | RAM_PAGE, 0);
     hyp_rig_free(&rig);
 }
 
@@ -155,16 +162,16 @@ static void next_to_a_foreign_page_faults_map_page_by_page_for_ever(void **state
     hyp_rig_start(&rig);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA)), HYP_HOST_MAPPED);
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P + 7, 1), HYP_OK);
-    expect_leaf(&rig, PA + 0x7000, UINT64_C(0x2000000000000002), 0);
+    expect_leaf(&rig, PA + 0x7000, NOTE_OF_HYP, 0);
     expect_leaf(&rig, PA, 0, 0); /* the block is gone, the rest faults again */
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, PA, PA | 0x7df, 0);
+    expect_leaf(&rig, PA, PA | RAM_PAGE, 0);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA + 0x7000)), HYP_HOST_INJECTED);
     /* Given back, the table stays a table. */
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P + 7, 1), HYP_OK);
-    expect_leaf(&rig, PA + 0x7000, (PA + 0x7000) | 0x7df, 0);
+    expect_leaf(&rig, PA + 0x7000, (PA + 0x7000) | RAM_PAGE, 0);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA + 0x8000)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, PA + 0x8000, (PA + 0x8000) | 0x7df, 0);
+    expect_leaf(&rig, PA + 0x8000, (PA + 0x8000) | RAM_PAGE, 0);
     (void)leaf_at(&rig, PA + 0x9000, &level);
     assert_int_equal(level, 0);
     hyp_rig_free(&rig);
@@ -182,7 +189,7 @@ static void a_give_back_of_a_whole_block_makes_it_a_block_again(void **state)
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P, 512), HYP_OK);
     assert_int_equal(hyp_host_tables_used(&rig.hyp), tables + 1);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P, 512), HYP_OK);
-    expect_leaf(&rig, PA, PA | 0x7dd, 1);
+    expect_leaf(&rig, PA, PA | RAM_BLOCK, 1);
     assert_int_equal(hyp_host_tables_used(&rig.hyp), tables);
     hyp_rig_free(&rig);
 }
@@ -199,14 +206,14 @@ static void the_eager_policy_rebuilds_a_block_when_its_last_foreign_page_returns
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P + 7, 2), HYP_OK);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA)), HYP_HOST_MAPPED);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P + 7, 1), HYP_OK);
-    expect_leaf(&rig, PA + 0x7000, (PA + 0x7000) | 0x7df, 0); /* one is still away */
+    expect_leaf(&rig, PA + 0x7000, (PA + 0x7000) | RAM_PAGE, 0); /* one is still away */
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P + 8, 1), HYP_OK);
-    expect_leaf(&rig, PA + 0x7000, PA | 0x7dd, 1);
+    expect_leaf(&rig, PA + 0x7000, PA | RAM_BLOCK, 1);
     assert_true(hyp_rig_sound(&rig));
     /* Not across the border of a region. */
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, HRIG_RAM1 >> 12, 1), HYP_OK);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, HRIG_RAM1 >> 12, 1), HYP_OK);
-    expect_leaf(&rig, HRIG_RAM1, HRIG_RAM1 | 0x7df, 0);
+    expect_leaf(&rig, HRIG_RAM1, HRIG_RAM1 | RAM_PAGE, 0);
     hyp_rig_free(&rig);
 }
 
@@ -219,9 +226,9 @@ static void the_eager_policy_handles_a_range_over_several_blocks(void **state)
     hyp_rig_start_with(&rig, policy);
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P + 500, 600), HYP_OK);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P + 500, 600), HYP_OK);
-    expect_leaf(&rig, PA, PA | 0x7dd, 1);
-    expect_leaf(&rig, PA + M2, (PA + M2) | 0x7dd, 1);
-    expect_leaf(&rig, PA + 2 * M2, (PA + 2 * M2) | 0x7dd, 1);
+    expect_leaf(&rig, PA, PA | RAM_BLOCK, 1);
+    expect_leaf(&rig, PA + M2, (PA + M2) | RAM_BLOCK, 1);
+    expect_leaf(&rig, PA + 2 * M2, (PA + 2 * M2) | RAM_BLOCK, 1);
     assert_true(hyp_rig_sound(&rig));
     hyp_rig_free(&rig);
 }
@@ -234,10 +241,10 @@ static void the_never_policy_keeps_a_table_even_for_a_whole_block(void **state)
     (void)state;
     hyp_rig_start_with(&rig, policy);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, PA, PA | 0x7dd, 1); /* no table yet: a block */
+    expect_leaf(&rig, PA, PA | RAM_BLOCK, 1); /* no table yet: a block */
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P, 512), HYP_OK);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P, 512), HYP_OK);
-    expect_leaf(&rig, PA, PA | 0x7df, 0);
+    expect_leaf(&rig, PA, PA | RAM_PAGE, 0);
     assert_true(hyp_rig_sound(&rig));
     hyp_rig_free(&rig);
 }
@@ -251,15 +258,15 @@ static void the_block_level_and_the_always_policy_bound_every_leaf(void **state)
     (void)state;
     hyp_rig_start_with(&rig, level1);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(MMIO)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, MMIO, UINT64_C(0x00400000090007dd), 1);
+    expect_leaf(&rig, MMIO, MMIO | DEVICE_BLOCK, 1);
     hyp_rig_free(&rig);
 
     hyp_rig_start_with(&rig, always);
     assert_int_equal(hyp_host_touch(&rig.hyp, hyp_ipa(PA)), HYP_HOST_MAPPED);
-    expect_leaf(&rig, PA, PA | 0x7df, 0);
+    expect_leaf(&rig, PA, PA | RAM_PAGE, 0);
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P, 512), HYP_OK);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P, 512), HYP_OK);
-    expect_leaf(&rig, PA, PA | 0x7df, 0);
+    expect_leaf(&rig, PA, PA | RAM_PAGE, 0);
     hyp_rig_free(&rig);
 }
 
@@ -274,7 +281,9 @@ static void only_default_attributes_may_become_a_block(void **state)
     assert_true(pgt->force_page(pgt, (hyp_ia_t){PA}, M2, HYP_PROT_RW));
     assert_true(pgt->force_page(pgt, (hyp_ia_t){PA}, M2, HYP_PROT_R));
     assert_true(pgt->force_page(pgt, (hyp_ia_t){PA}, M2, HYP_PROT_RWX | HYP_PROT_SW(0)));
-    assert_false(pgt->force_page(pgt, (hyp_ia_t){0}, G1, HYP_PROT_RW));
+    assert_false(pgt->force_page(pgt, (hyp_ia_t){0}, G1,
+                                 HRIG_EITHER(HYP_PROT_RW, HYP_PROT_RW | HYP_PROT_DEVICE)));
+    assert_int_equal(pgt->force_page(pgt, (hyp_ia_t){0}, G1, HYP_PROT_RW), hyp_rig_is_x86());
     assert_true(pgt->force_page(pgt, (hyp_ia_t){0}, G1, HYP_PROT_RWX));
     rig.hyp.host.policy.force_page = HYP_FORCE_NEVER;
     assert_false(pgt->force_page(pgt, (hyp_ia_t){PA}, M2, HYP_PROT_R));

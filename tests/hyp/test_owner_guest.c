@@ -160,20 +160,24 @@ static void sharing_needs_a_full_walk_in_the_memcache_even_if_tables_exist(void 
 {
     struct hyp_rig rig;
     struct hyp_vcpu *np, *pv;
+    uint32_t min;
 
     (void)state;
     hyp_rig_start(&rig);
     np = rig.vcpu[HRIG_NP];
     pv = rig.vcpu[HRIG_PV];
-    assert_int_equal(hyp_vcpu_refill_min(np), 2);
+    min = HRIG_EITHER(2, 3); /* 40 bits: 3 levels, and always 4 with EPT */
+    assert_int_equal(hyp_vcpu_refill_min(np), min);
+    hyp_rig_fill(&rig, np,
+                 min + 2); /* on x86 one of 3 tables is the page left over from the root */
     assert_int_equal(hyp_host_share_guest(&rig.hyp, np, P, G, 1, HYP_PROT_RWX), HYP_OK);
-    assert_int_equal(np->mc.count, 2);
-    np->mc.count = 1; /* one page short; the tables for G + 1 are there */
+    assert_int_equal(np->mc.count, min);
+    np->mc.count = min - 1; /* one page short; the tables for G + 1 are there */
     expect_same(&rig, hyp_host_share_guest(&rig.hyp, np, P + 1, G + 1, 1, HYP_PROT_RWX),
                 HYP_ENOMEM);
-    np->mc.count = 2;
+    np->mc.count = min;
     assert_int_equal(hyp_host_share_guest(&rig.hyp, np, P + 1, G + 1, 1, HYP_PROT_RWX), HYP_OK);
-    assert_int_equal(np->mc.count, 2);
+    assert_int_equal(np->mc.count, min);
     pv->mc.count = 1;
     expect_same(&rig, hyp_host_donate_guest(&rig.hyp, pv, P + 2, G), HYP_ENOMEM);
     hyp_rig_free(&rig);
@@ -251,7 +255,7 @@ static void ageing_clears_and_sets_without_any_flush(void **state)
     assert_int_equal(hyp_guest_test_clear_young(&rig.hyp, np->vm, G + 3, 1, false, &young), HYP_OK);
     assert_true(young);
     /* One barrier publishes the bit that mkyoung sets; no translation is invalidated. */
-    assert_string_equal(fake_port_text(&rig.fake), "dsb-ishst");
+    assert_string_equal(fake_port_text(&rig.fake), HRIG_EITHER("dsb-ishst", ""));
     hyp_rig_free(&rig);
 }
 
@@ -268,7 +272,8 @@ static void a_donated_page_names_its_guest_in_the_hosts_table(void **state)
     assert_int_equal(hyp_host_donate_guest(&rig.hyp, rig.vcpu[HRIG_PV], P, 0x12345), HYP_OK);
     note = hyp_host_leaf(&rig.hyp, hyp_ipa(P << 12), &level);
     /* Slot 1, so handle 0x1001; otherwise the golden value of the specification. */
-    assert_int_equal(note, UINT64_C(0x2000001234510014));
+    assert_int_equal(note, HRIG_EITHER(UINT64_C(0x2000001234510014), UINT64_C(0x88000048d1440050)));
+    assert_int_equal(hyp_pgt_note(&rig.hyp.host.pgt, note), UINT64_C(0x2000001234510014));
     assert_int_equal(level, 0);
     hyp_rig_free(&rig);
 }
@@ -290,9 +295,9 @@ static void a_reclaimed_page_comes_back_wiped(void **state)
     assert_true(hyp_rig_is_zero(&rig, P));
     assert_false(hyp_rig_is_zero(&rig, P - 1));
     assert_false(hyp_rig_is_zero(&rig, P + 1));
-    assert_int_equal(rig.fake.cache_bytes[HYP_CACHE_CLEAN_POC], 4096);
+    assert_int_equal(rig.fake.cache_bytes[HYP_CACHE_CLEAN_POC], HRIG_EITHER(4096, 0));
     /* Taken from the guest, wiped through the fixmap, and only then given to the host. */
-    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VALE2IS], 1);
+    assert_int_equal(rig.fake.tlbis[HRIG_EITHER(HYP_TLBI_VALE2IS, HYP_TLBI_INVLPG_ALL)], 1);
     assert_int_equal(hyp_reclaim_guest_page(&rig.hyp, vm, GFN_END), HYP_ERANGE);
     hyp_rig_free(&rig);
 }
@@ -329,8 +334,9 @@ static void a_page_taken_by_force_is_wiped_and_poisoned_for_good(void **state)
     /* Any byte of the page will do: it is a fault address. */
     assert_int_equal(hyp_force_reclaim(&rig.hyp, hyp_pa((P << 12) + 0x123)), HYP_OK);
     assert_true(hyp_rig_is_zero(&rig, P));
-    assert_int_equal(rig.fake.cache_bytes[HYP_CACHE_CLEAN_POC], 4096);
-    assert_int_equal(guest_pte(&rig, HRIG_PV, G, &level), UINT64_C(0x3000000000000000));
+    assert_int_equal(rig.fake.cache_bytes[HYP_CACHE_CLEAN_POC], HRIG_EITHER(4096, 0));
+    assert_int_equal(guest_pte(&rig, HRIG_PV, G, &level),
+                     HRIG_EITHER(UINT64_C(0x3000000000000000), UINT64_C(0x8c00000000000000)));
     assert_int_equal(level, 0);
     hyp_rig_fill(&rig, rig.vcpu[HRIG_PV], 4);
     expect_same(&rig, hyp_host_donate_guest(&rig.hyp, rig.vcpu[HRIG_PV], P, G), HYP_EPERM);
@@ -372,11 +378,13 @@ static void lending_back_changes_software_bits_of_the_guest_only(void **state)
     after = guest_pte(&rig, HRIG_PV, G, &level);
     assert_int_equal(before ^ after, HYP_BIT(55));
     assert_int_equal(rig.fake.tlbis[HYP_TLBI_IPAS2E1IS], 0);
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_INVEPT], 0);
     assert_int_equal(hyp_guest_unshare_host(&rig.hyp, vm, G), HYP_OK);
     assert_int_equal(guest_pte(&rig, HRIG_PV, G, &level), before);
     /* The host's mapping had to be broken. */
-    assert_int_equal(rig.fake.tlbis[HYP_TLBI_IPAS2E1IS], 1);
-    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VMALLE1IS], 1);
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_IPAS2E1IS], HRIG_EITHER(1, 0));
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VMALLE1IS], HRIG_EITHER(1, 0));
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_INVEPT], HRIG_EITHER(0, 1));
     hyp_rig_free(&rig);
 }
 

@@ -178,7 +178,7 @@ static void a_donated_range_is_mapped_by_pages_and_flushed_once(void **state)
     hyp_rig_start(&rig);
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P, 512), HYP_OK);
     /* Nothing was mapped before, so nothing is invalidated: barriers of publishing only. */
-    assert_string_equal(fake_port_text(&rig.fake), "dsb-ishst isb");
+    assert_string_equal(fake_port_text(&rig.fake), HRIG_EITHER("dsb-ishst isb", ""));
     (void)hyp_pgt_leaf(&rig.hyp.s1, hyp_ia_from_va(hyp_linear_va(&rig.hyp, hyp_rig_pa(P))), &level);
     assert_int_equal(level, 0);
     assert_true(hyp_rig_sound(&rig));
@@ -194,10 +194,12 @@ static void giving_back_one_page_flushes_it_in_hyp_stage_1_only(void **state)
     assert_int_equal(hyp_host_donate_hyp(&rig.hyp, P, 8), HYP_OK);
     fake_port_reset(&rig.fake);
     assert_int_equal(hyp_hyp_donate_host(&rig.hyp, P + 3, 1), HYP_OK);
-    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VALE2IS], 1);
-    assert_int_equal(rig.fake.barriers[HYP_ISB], 1);
-    assert_int_equal(rig.fake.barriers[HYP_DSB_ISHST] + rig.fake.barriers[HYP_DSB_ISH], 3);
+    assert_int_equal(rig.fake.tlbis[HRIG_EITHER(HYP_TLBI_VALE2IS, HYP_TLBI_INVLPG_ALL)], 1);
+    assert_int_equal(rig.fake.barriers[HYP_ISB], HRIG_EITHER(1, 0));
+    assert_int_equal(rig.fake.barriers[HYP_DSB_ISHST] + rig.fake.barriers[HYP_DSB_ISH],
+                     HRIG_EITHER(3, 0));
     assert_int_equal(rig.fake.tlbis[HYP_TLBI_IPAS2E1IS], 0);
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_INVEPT], 0);
     hyp_rig_free(&rig);
 }
 
@@ -235,7 +237,8 @@ static void pins_count_and_only_the_first_and_last_touch_the_table(void **state)
     assert_string_equal(fake_port_text(&rig.fake), "");
     assert_true(hyp_rig_sound(&rig));
     hyp_unpin(&rig.hyp, from, hyp_pa_add(from, 8192));
-    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VALE2IS], 2);
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_VALE2IS], HRIG_EITHER(2, 0));
+    assert_int_equal(rig.fake.tlbis[HYP_TLBI_INVLPG_ALL], HRIG_EITHER(0, 3)); /* a table goes */
     assert_true(hyp_rig_sound(&rig));
     assert_true(FAKE_PANICS(&rig.fake, hyp_unpin(&rig.hyp, from, hyp_pa_add(from, 1))));
     hyp_rig_free(&rig);

@@ -6,11 +6,20 @@
 #include "sim/pkvm_trace.h"
 #include "tests/support/cmocka_all.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* The machine: arm64, or by the environment x86, whose ownership must be the same to the bit. */
+static enum hyp_arch arch(void)
+{
+    const char *name = getenv("FAULTLINE_TEST_ARCH");
+
+    return name && strcmp(name, "x86") == 0 ? HYP_ARCH_X86 : HYP_ARCH_ARM64;
+}
 
 static struct pkvm_trace *open_at(uint64_t steps)
 {
-    struct pkvm_trace *trace = pkvm_trace_open(PKVM_TRACE_SEED);
+    struct pkvm_trace *trace = pkvm_trace_open_on(arch(), PKVM_TRACE_SEED);
 
     assert_non_null(trace);
     pkvm_trace_run(trace, steps);
@@ -107,7 +116,7 @@ static void the_printed_run_ends_in_the_line_of_hashes(void **state)
 static void another_seed_gives_another_run(void **state)
 {
     struct pkvm_trace *one = open_at(1000);
-    struct pkvm_trace *other = pkvm_trace_open(42);
+    struct pkvm_trace *other = pkvm_trace_open_on(arch(), 42);
 
     (void)state;
     assert_non_null(other);
@@ -123,7 +132,7 @@ static void the_ownership_invariant_holds_after_every_step_of_any_seed(void **st
 
     (void)state;
     for (seed = 1; seed <= 4; seed++) {
-        struct pkvm_trace *trace = pkvm_trace_open(seed);
+        struct pkvm_trace *trace = pkvm_trace_open_on(arch(), seed);
         struct hyp_violation violation = {NULL, 0};
         unsigned int step;
 

@@ -17,6 +17,17 @@ static void must(enum hyp_err err, const char *what)
     }
 }
 
+enum hyp_arch hyp_rig_arch(void)
+{
+    const char *arch = getenv("FAULTLINE_TEST_ARCH");
+
+    if (!arch || strcmp(arch, "arm64") == 0)
+        return HYP_ARCH_ARM64;
+    if (strcmp(arch, "x86") != 0)
+        abort();
+    return HYP_ARCH_X86;
+}
+
 void hyp_rig_init(struct hyp_rig *rig)
 {
     struct hyp_carve carve;
@@ -35,6 +46,8 @@ void hyp_rig_init(struct hyp_rig *rig)
     rig->config = (struct hyp_config){
         .port = &rig->fake.port,
         .features = {.pa_range = 2, .vmid16 = true, .fwb = true, .range_tlbi = true, .xnx = true},
+        .arch = hyp_rig_arch(),
+        .ept_cap = HRIG_EPT_CAP,
         .page_shift = PAGE_SHIFT,
         .cpu_count = HRIG_CPUS,
         .regions = rig->regions,

@@ -36,6 +36,22 @@ struct hyp_rig {
     uint64_t next_page; /* of host pages that the rig gives away itself */
 };
 
+/*
+ * The machine is arm64 unless the environment has FAULTLINE_TEST_ARCH=x86: tests of what is the
+ * same on both run once on each.
+ */
+enum hyp_arch hyp_rig_arch(void);
+static inline bool hyp_rig_is_x86(void)
+{
+    return hyp_rig_arch() == HYP_ARCH_X86;
+}
+
+/* What is different on the two machines. */
+#define HRIG_EITHER(arm64, x86) (hyp_rig_is_x86() ? (x86) : (arm64))
+
+/* IA32_VMX_EPT_VPID_CAP of a CPU with all that the core can use but 5 levels. */
+#define HRIG_EPT_CAP UINT64_C(0x06334141)
+
 /* The configuration of the machine above, not booted yet: change it, then call hyp_rig_boot. */
 void hyp_rig_init(struct hyp_rig *rig);
 /* hyp_init and hyp_boot. */
