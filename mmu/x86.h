@@ -43,16 +43,18 @@
 struct mmu_x86_regs {
     /* Paging is off without CR0.PG; with it, long mode (CR4.PAE, EFER.LMA) is taken as given. */
     uint64_t cr0, cr3, cr4, efer, pat;
-    uint64_t eptp;     /* with `ept`: EPTP; with `npt`: nCR3 */
-    bool ept;          /* the CPU runs a guest over EPT */
-    bool npt;          /* ... over AMD nested paging; excludes `ept` */
-    bool ac;           /* EFLAGS.AC: lifts SMAP */
-    uint16_t vpid;     /* 0: the host, or VPIDs off; with `npt` the ASID */
-    uint8_t pa_bits;   /* MAXPHYADDR of the hardware, for both stages */
-    bool pages_1g;     /* stage 1 has 1G pages (CPUID) */
-    bool ept_xo;       /* IA32_VMX_EPT_VPID_CAP[0]: execute-only */
-    bool ept_1g;       /* [17]: 1G leaves; 2M leaves are taken as given */
-    bool ept_5level;   /* [7]; an EPTP of 5 levels without it is as one of a reserved length */
+    uint64_t eptp;   /* with `ept`: EPTP; with `npt`: nCR3 */
+    bool ept;        /* the CPU runs a guest over EPT */
+    bool npt;        /* ... over AMD nested paging; excludes `ept` */
+    bool ac;         /* EFLAGS.AC: lifts SMAP */
+    uint16_t vpid;   /* 0: the host, or VPIDs off; with `npt` the ASID */
+    uint8_t pa_bits; /* MAXPHYADDR of the hardware, for both stages */
+    bool pages_1g;   /* stage 1 has 1G pages (CPUID) */
+    bool ept_xo;     /* IA32_VMX_EPT_VPID_CAP[0]: execute-only */
+    bool ept_1g;     /* [17]: 1G leaves; 2M leaves are taken as given */
+    /* [7]; an EPTP of 5 levels without it is as one of a reserved length. With `npt`: CR4.LA57 of
+     * the host, the depth of the nested tables. */
+    bool ept_5level;
     bool ept_advanced; /* [22]: qualification bits 9 to 11 */
 };
 
