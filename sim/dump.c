@@ -77,7 +77,7 @@ static enum hyp_err visit(void *arg, const struct hyp_visit_ctx *ctx)
     if (hyp_pgt_kind(range->pgt, ctx->pte, ctx->level) == HYP_PTE_LEAF)
         describe_leaf(range->pgt, ctx->pte, ctx->level, text);
     else
-        describe_note(ctx->pte, text);
+        describe_note(hyp_pgt_note(range->pgt, ctx->pte), text);
     if (range->open && range->end == start && range->level == ctx->level &&
         !strcmp(range->text, text)) {
         range->end = end;

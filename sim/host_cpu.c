@@ -19,7 +19,7 @@
 #define HCR_VM   HYP_BIT(0)
 #define HCR_RW   HYP_BIT(31)
 
-enum { X86_HOST_VPID = 1, X86_PA_BITS = 46 };
+enum { X86_HOST_VPID = 1 };
 
 static void set_arm64(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2)
 {
@@ -53,7 +53,7 @@ static void set_x86(struct sim *sim, unsigned int cpu, const struct hyp_root *st
         .cr4 = MMU_X86_CR4_PAE | MMU_X86_CR4_PGE,
         .efer = MMU_X86_EFER_LMA | MMU_X86_EFER_NXE,
         .pat = MMU_X86_PAT_RESET,
-        .pa_bits = X86_PA_BITS,
+        .pa_bits = SIM_X86_PA_BITS,
         .pages_1g = true,
         .ept_xo = true,
         .ept_1g = true,

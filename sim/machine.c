@@ -3,6 +3,8 @@
  */
 #include "sim/machine.h"
 
+#include <hyp/ept.h>
+
 #include <hyp/bits.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -118,8 +120,14 @@ static struct hyp_config hyp_config(struct sim *sim, const struct hyp_region *re
 {
     const struct sim_config *config = &sim->config;
 
+    bool x86 = sim->header->arch == TRACE_ARCH_X86_64;
+
     return (struct hyp_config){
         .port = &sim->hyp_port,
+        .arch = x86 ? HYP_ARCH_X86 : HYP_ARCH_ARM64,
+        .pa_bits = x86 ? SIM_X86_PA_BITS : 0,
+        .ept_cap = HYP_EPT_CAP_XONLY | HYP_EPT_CAP_4_LEVELS | HYP_EPT_CAP_WB | HYP_EPT_CAP_2M |
+                   HYP_EPT_CAP_1G | HYP_EPT_CAP_INVEPT | HYP_EPT_CAP_INVEPT_SINGLE | HYP_EPT_CAP_UC,
         .features =
             {
                 .pa_range = (unsigned int)SIM_GET(config, s2, pa_range),

@@ -56,6 +56,9 @@ struct sim_stray {
     uint64_t esr; /* or #PF code, or exit qualification */
 };
 
+/* MAXPHYADDR of the x86 presets. */
+enum { SIM_X86_PA_BITS = 46 };
+
 /* Values of donate.kinds. */
 enum { SIM_KINDS_ALL, SIM_KINDS_UNMAPPED, SIM_KINDS_HYPERVISOR };
 

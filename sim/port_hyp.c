@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "mmu/x86.h"
 #include "sim/machine.h"
 
 enum { PAGE_SHIFT = 12, SLOTS = 512 };
@@ -106,9 +107,26 @@ static const struct {
     [HYP_TLBI_ALLE1IS] = {MMU_TLBI_ALLE1, true, false},
 };
 
+/* Every CPU is interrupted, and drops what it holds of the table; nothing of the hypervisor's own
+ * translations is modelled. */
+static void invept(struct sim *sim, const struct hyp_tlb_inv *inv)
+{
+    struct mmu_x86_inval inval = {
+        .op = MMU_X86_INVEPT_ONE, .broadcast = true, .cpu = sim->cpu, .eptp = inv->root.v};
+
+    if (inv->op == HYP_TLBI_INVEPT)
+        mmu_x86_invalidate(sim->mmu, &inval);
+    sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, 1, true));
+}
+
 static void tlb_inv(void *ctx, const struct hyp_tlb_inv *inv)
 {
     struct sim *sim = ctx;
+
+    if (sim->map.x86) {
+        invept(sim, inv);
+        return;
+    }
     uint64_t granule = UINT64_C(1) << PAGE_SHIFT;
     uint64_t pages = inv->size > granule ? inv->size >> PAGE_SHIFT : 1;
     bool range = tlbi_map[inv->op].range;

@@ -10,6 +10,7 @@
 
 #define ARM64_A SOURCE_DIR "/traces/data/arm64-a.fltrace"
 #define ARM64_P SOURCE_DIR "/traces/data/arm64-p.fltrace"
+#define AMD64_A SOURCE_DIR "/traces/data/amd64-a.fltrace"
 #define CRASH   SOURCE_DIR "/traces/data/crash-neoverse-n1.fltrace"
 
 static void set(struct sim_config *config, const char *assignment)
@@ -89,6 +90,33 @@ static void block_with_a_foreign_page_comes_back_page_by_page(void **state)
     assert_int_equal(without.stats.count[SIM_COUNT_host_faults_page], 0);
     assert_true(kernel.stats.count[SIM_COUNT_host_faults_page] >
                 kernel.stats.count[SIM_COUNT_donations]);
+}
+
+static void every_fault_of_the_x86_recording_is_predicted_and_no_other(void **state)
+{
+    struct sim_result result;
+
+    (void)state;
+    replay(AMD64_A, "secretmem", "donate.kinds=unmapped", &result);
+    assert_true(result.compared);
+    assert_int_equal(result.stats.count[SIM_COUNT_initial], 708);
+    assert_int_equal(result.stats.count[SIM_COUNT_donations], 2555);
+    assert_int_equal(result.stats.count[SIM_COUNT_recorded_faults], 566);
+    assert_int_equal(result.missed, 0);
+    assert_int_equal(result.spurious, 0);
+    /* What /proc/vmstat of the recorded kernel counted. */
+    assert_int_equal(result.stats.count[SIM_COUNT_direct_map_splits], 3);
+}
+
+static void ept_strategy_meets_the_crossing_loads_of_ordinary_guests_too(void **state)
+{
+    struct sim_result result;
+
+    (void)state;
+    replay(AMD64_A, "ept-inject", "check.stale=sampled", &result);
+    assert_int_equal(result.stats.count[SIM_COUNT_strays], 566 + 94);
+    assert_int_equal(result.stats.count[SIM_COUNT_survived], 566 + 94);
+    assert_int_equal(result.stats.count[SIM_COUNT_stale_uses], 0);
 }
 
 /* The console of the recorded crash names these, and so does the replay. */
@@ -174,6 +202,8 @@ int main(void)
         cmocka_unit_test(stage2_strategy_meets_the_crossing_loads_of_ordinary_guests_too),
         cmocka_unit_test(pkvm_host_runs_without_a_stray_access),
         cmocka_unit_test(block_with_a_foreign_page_comes_back_page_by_page),
+        cmocka_unit_test(every_fault_of_the_x86_recording_is_predicted_and_no_other),
+        cmocka_unit_test(ept_strategy_meets_the_crossing_loads_of_ordinary_guests_too),
         cmocka_unit_test(recorded_crash_is_named_as_its_console_named_it),
         cmocka_unit_test(recorded_crash_is_survived_by_those_who_repair),
         cmocka_unit_test(recorded_crash_shows_four_extra_entries_for_each_page),

@@ -273,7 +273,7 @@ static void completed_access_survives_every_strategy_after_reclaim(void **state)
     for (size_t i = 0; (strategy = sim_strategy_at(i)); i++) {
         script_init(&script);
         if (!sim_strategy_fits(strategy, &script.header))
-            continue;
+            script.header.arch = TRACE_ARCH_X86_64;
         uint32_t load = script_site(&script, 3, false, false, false);
 
         for (int round = 0; round < 3; round++) {
@@ -313,6 +313,84 @@ static void lent_page_faults_on_both_cpus_under_every_strategy_that_keeps_it(voi
     }
 }
 
+/* The stray of the arm64 tests, on x86-64. */
+static void stray_x86(struct script *script, bool fixup)
+{
+    stray(script, fixup, TRACE_OWNER_GUEST);
+    script->header.arch = TRACE_ARCH_X86_64;
+}
+
+static void ept_inject_costs_exit_injection_fault_and_search(void **state)
+{
+    static struct script script;
+    struct sim_result result;
+
+    (void)state;
+    stray_x86(&script, true);
+    run_checked(&script, "ept-inject", &result);
+    expect(&result, 1, 1, 0);
+    assert_int_equal(result.stats.cycles[SIM_CAUSE_stray],
+                     knob(&result, SIM_KNOB_cost_exit) + knob(&result, SIM_KNOB_cost_inject) +
+                         knob(&result, SIM_KNOB_cost_kernel_fault));
+    /* Read, not present, linear address valid, final access. */
+    assert_int_equal(result.report[0].esr, 0x181);
+    assert_int_equal(result.report[0].ipa, SCRIPT_RAM + LENT * SCRIPT_PAGE);
+    stray_x86(&script, false);
+    run_checked(&script, "ept-inject", &result);
+    expect(&result, 1, 1, 0);
+    assert_int_equal(result.stats.count[SIM_COUNT_forced_reclaims], 1);
+}
+
+static void ept_ve_repairs_without_an_exit(void **state)
+{
+    static struct script script;
+    struct sim_result inject, ve;
+
+    (void)state;
+    stray_x86(&script, true);
+    run_checked(&script, "ept-inject", &inject);
+    run_checked(&script, "ept-ve", &ve);
+    expect(&ve, 1, 1, 0);
+    assert_int_equal(ve.stats.cycles[SIM_CAUSE_stray],
+                     knob(&ve, SIM_KNOB_cost_ve) + knob(&ve, SIM_KNOB_cost_direct_fault));
+    assert_int_equal(ve.stats.count[SIM_COUNT_exits], inject.stats.count[SIM_COUNT_exits] - 1);
+}
+
+static void x86_kernel_splits_a_block_of_its_direct_map_once(void **state)
+{
+    static struct script script;
+    struct sim_result result;
+
+    (void)state;
+    script_init_x86(&script);
+    uint32_t word = script_site(&script, 3, false, true, true);
+
+    script_access(&script, 0, word, script_va(LENT, 0));
+    script_access(&script, 1, word, script_va(LENT, 0));
+    script_donate(&script, LENT, TRACE_OWNER_GUEST, TRACE_DONATE_UNMAPPED);
+    script_donate(&script, LENT + 7, TRACE_OWNER_GUEST, TRACE_DONATE_UNMAPPED);
+    script_access(&script, 0, word, script_va(LENT, 0));
+    script_access(&script, 1, word, script_va(LENT + 7, 0));
+    script_access(&script, 1, word, script_va(LENT + 8, 0));
+    run_checked(&script, "secretmem", &result);
+    expect(&result, 2, 2, 0);
+    assert_int_equal(result.stats.count[SIM_COUNT_direct_map_splits], 1);
+    assert_int_equal(result.report[0].esr, 0); /* #PF: not present, read, supervisor */
+}
+
+static void strategies_of_the_other_architecture_are_refused(void **state)
+{
+    static struct script script;
+    struct sim_result result;
+    struct sim_error error;
+
+    (void)state;
+    stray(&script, true, TRACE_OWNER_GUEST);
+    assert_int_equal(script_try(&script, "ept-inject", &result, &error), SIM_USAGE);
+    stray_x86(&script, true);
+    assert_int_equal(script_try(&script, "reflect", &result, &error), SIM_USAGE);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -331,6 +409,10 @@ int main(void)
         cmocka_unit_test(carve_out_never_lends_a_neighbour),
         cmocka_unit_test(carve_out_grows_when_exhausted_and_fails_when_it_may_not),
         cmocka_unit_test(completed_access_survives_every_strategy_after_reclaim),
+        cmocka_unit_test(ept_inject_costs_exit_injection_fault_and_search),
+        cmocka_unit_test(ept_ve_repairs_without_an_exit),
+        cmocka_unit_test(x86_kernel_splits_a_block_of_its_direct_map_once),
+        cmocka_unit_test(strategies_of_the_other_architecture_are_refused),
         cmocka_unit_test(lent_page_faults_on_both_cpus_under_every_strategy_that_keeps_it),
     };
 

@@ -59,6 +59,12 @@ void script_init(struct script *script)
     sim_config_init(&script->config);
 }
 
+void script_init_x86(struct script *script)
+{
+    script_init(script);
+    script->header.arch = TRACE_ARCH_X86_64;
+}
+
 uint64_t script_pc(uint32_t site)
 {
     return SCRIPT_PC + 16 * (uint64_t)site;

@@ -13,7 +13,7 @@
 enum { SCRIPT_RECORDS = 4096, SCRIPT_SITES = 16, SCRIPT_PAGE = 4096 };
 
 #define SCRIPT_RAM    UINT64_C(0x40000000)
-#define SCRIPT_LINEAR UINT64_C(0xffff000000000000)
+#define SCRIPT_LINEAR UINT64_C(0xffff888000000000)
 #define SCRIPT_PC     UINT64_C(0xffff800080010000)
 
 struct script {
@@ -32,6 +32,8 @@ struct script {
 };
 
 void script_init(struct script *script);
+/* The same machine as x86-64. */
+void script_init_x86(struct script *script);
 /* A new access site; `fixup` gives its instruction an exception-table entry. */
 uint32_t script_site(struct script *script, unsigned int size_log2, bool store, bool zeropad,
                      bool fixup);
