@@ -153,3 +153,23 @@ int trace_seek(struct trace_source *source, uint64_t position, struct trace_erro
     free(entries);
     return status < 0 ? native_reader_fail(reader, error) : 0;
 }
+
+uint64_t trace_length(const struct trace_source *source)
+{
+    const struct native_reader *reader = (const struct native_reader *)source;
+    struct native_reader probe = {0};
+    uint64_t blocks = 0, total = 0;
+    long back;
+
+    if (source->next != native_reader_next || (back = ftell(reader->in)) < 0)
+        return 0;
+    /* The reader's own buffer and place stay as they are: only the stream moves, and returns. */
+    probe.in = reader->in;
+    if (find_index(&probe, &blocks, &total) != NULL)
+        total = 0;
+    trace_bytes_free(&probe.packed);
+    clearerr(reader->in);
+    if (fseek(reader->in, back, SEEK_SET) != 0)
+        return 0;
+    return total;
+}

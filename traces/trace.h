@@ -157,6 +157,11 @@ struct trace_source {
 struct trace_source *trace_open(const char *path, struct trace_error *error);
 /* Continues at the block that contains `position` (needs a seekable file with an index). */
 int trace_seek(struct trace_source *source, uint64_t position, struct trace_error *error);
+/*
+ * Records in the whole file, by its index: 0 when that cannot be known without reading on (a pipe,
+ * no sound index, a source that is not a native file). Where the source stands does not change.
+ */
+uint64_t trace_length(const struct trace_source *source);
 
 /* ---- native writer (traces/native_write.c) ---- */
 

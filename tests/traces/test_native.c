@@ -216,6 +216,7 @@ static void a_trace_flows_through_a_pipe(void **state)
     close(ends[1]);
     source = trace_open("-", &error);
     assert_non_null(source);
+    assert_int_equal(trace_length(source), 0);
     assert_int_equal(sample_compare(&sample, source, 0, 0, &status, &error), sample.count);
     assert_int_equal(status, 0);
     assert_int_equal(trace_seek(source, 5, &error), -1);

@@ -139,6 +139,103 @@ static void a_truncated_file_cannot_be_searched(void **state)
     scratch_remove(&scratch);
 }
 
+static void the_length_is_known_anywhere_and_disturbs_nothing(void **state)
+{
+    struct trace_error error = {""};
+    struct scratch scratch;
+    struct sample sample;
+    struct trace_source *source;
+    struct trace_block block;
+    int status;
+
+    (void)state;
+    scratch_make(&scratch);
+    sample_make(&sample, 500, 8);
+    sample_write(&sample, scratch_path(&scratch, "t"), 64);
+    source = trace_open(scratch_path(&scratch, "t"), &error);
+    assert_non_null(source);
+    assert_int_equal(trace_length(source), 500);
+    assert_int_equal(source->next(source, &block, &error), 1);
+    assert_int_equal(block.first, 0);
+    assert_int_equal(block.count, 64);
+    assert_int_equal(trace_length(source), 500);
+    assert_int_equal(sample_compare(&sample, source, 64, 64, &status, &error), 436);
+    assert_int_equal(status, 0);
+    /* At the end of the file, too; and it is still the end. */
+    assert_int_equal(trace_length(source), 500);
+    assert_int_equal(source->next(source, &block, &error), 0);
+    assert_int_equal(trace_seek(source, 200, &error), 0);
+    assert_int_equal(trace_length(source), 500);
+    assert_int_equal(sample_compare(&sample, source, 200, 200, &status, &error), 300);
+    source->close(source);
+    sample_free(&sample);
+    scratch_remove(&scratch);
+}
+
+/* Length of what the file says; UINT64_MAX when it cannot be opened. */
+static uint64_t length_of(const char *path)
+{
+    struct trace_error error = {""};
+    struct trace_source *source = trace_open(path, &error);
+    uint64_t length = UINT64_MAX;
+
+    if (source) {
+        length = trace_length(source);
+        source->close(source);
+    }
+    return length;
+}
+
+/* The header comes first, then one block; what follows is the index with its footer. */
+static void without_a_sound_index_the_length_is_unknown(void **state)
+{
+    const size_t index = 48 + 24 + 16;
+    struct scratch scratch;
+    struct sample sample;
+    uint8_t *bytes;
+    size_t size;
+
+    (void)state;
+    scratch_make(&scratch);
+    sample_make(&sample, 40, 8);
+    sample_write(&sample, scratch_path(&scratch, "t"), 40);
+    bytes = file_read(scratch_path(&scratch, "t"), &size);
+    for (size_t at = size - index; at < size; at++) {
+        bytes[at] ^= 0x21;
+        file_write(scratch_path(&scratch, "u"), bytes, size);
+        bytes[at] ^= 0x21;
+        assert_int_equal(length_of(scratch_path(&scratch, "u")), 0);
+        file_write(scratch_path(&scratch, "u"), bytes, at);
+        assert_int_equal(length_of(scratch_path(&scratch, "u")), 0);
+    }
+    assert_int_equal(length_of(scratch_path(&scratch, "t")), 40);
+    free(bytes);
+    sample_free(&sample);
+    scratch_remove(&scratch);
+}
+
+static void a_filtered_source_has_no_known_length(void **state)
+{
+    const struct trace_filter everything = {.cpu = -1};
+    struct trace_error error = {""};
+    struct scratch scratch;
+    struct sample sample;
+    struct trace_source *source;
+
+    (void)state;
+    scratch_make(&scratch);
+    sample_make(&sample, 40, 8);
+    sample_write(&sample, scratch_path(&scratch, "t"), 10);
+    source = trace_open(scratch_path(&scratch, "t"), &error);
+    assert_non_null(source);
+    source = trace_filter_open(source, &everything, &error);
+    assert_non_null(source);
+    assert_int_equal(trace_length(source), 0);
+    source->close(source);
+    sample_free(&sample);
+    scratch_remove(&scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +244,9 @@ int main(void)
         cmocka_unit_test(seeking_beyond_the_end_is_refused),
         cmocka_unit_test(a_seek_through_damage_fails_or_finds_the_right_record),
         cmocka_unit_test(a_truncated_file_cannot_be_searched),
+        cmocka_unit_test(the_length_is_known_anywhere_and_disturbs_nothing),
+        cmocka_unit_test(without_a_sound_index_the_length_is_unknown),
+        cmocka_unit_test(a_filtered_source_has_no_known_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
