@@ -75,7 +75,8 @@ int rec_read_facts(struct trace_header *header, uint64_t *page_origin, const cha
 /* Start of a function of symbols.txt.xz; 0 when it is not listed. */
 int rec_find_symbol(const char *dir, const char *name, uint64_t *address,
                     struct trace_error *error);
-/* True when pc belongs to a load of load_unaligned_zeropad() (types as the kernel numbers them: arm64 4, x86-64 20). */
+/* True when pc belongs to a load of load_unaligned_zeropad() (types as the kernel numbers them:
+ * arm64 4, x86-64 20). */
 bool rec_is_zeropad(const struct trace_header *header, uint64_t pc);
 bool rec_in_ram(const struct trace_header *header, uint64_t pa);
 /* Pages of RAM up to the highest address. */
