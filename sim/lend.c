@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Pages change hands through the core: the hypercalls that the host makes for a donation and a
- * reclaim, with the guests they need.
+ * reclaim, with the guests they need. Without a hypervisor (s2.enable=0) nothing is to be done.
  *
  * A guest of the recording becomes a protected VM of the core when its first page is donated. When
  * its first page is reclaimed the VM starts to die; when the last one is back it is finalised.
@@ -142,6 +142,8 @@ static bool donate_guest(struct sim *sim, const struct sim_lend *lend)
 
 bool sim_lend_donate(struct sim *sim, const struct sim_lend *lend)
 {
+    if (!SIM_GET(&sim->config, s2, enable))
+        return true;
     if ((lend->page->owner & 0xff) == TRACE_OWNER_GUEST)
         return donate_guest(sim, lend);
     hypercall(sim, lend->cpu);
@@ -187,6 +189,8 @@ static void reclaim_guest(struct sim *sim, const struct sim_lend *lend)
 
 void sim_lend_reclaim(struct sim *sim, const struct sim_lend *lend)
 {
+    if (!SIM_GET(&sim->config, s2, enable))
+        return;
     if ((lend->page->owner & 0xff) == TRACE_OWNER_GUEST) {
         reclaim_guest(sim, lend);
         return;

@@ -194,7 +194,8 @@ static enum sim_status boot_hypervisor(struct sim *sim, struct hyp_config *confi
     uint64_t descriptors = (sim->layout.pool_end.v - sim->layout.ram_start.v) >> PAGE_SHIFT;
 
     if (!SIM_GET(&sim->config, s2, enable)) {
-        if (sim->strategy->stage2)
+        /* Without one, those that edit the direct map do that alone. */
+        if (sim->strategy->stage2 && !sim->strategy->edits_direct_map)
             return sim_fail(error, SIM_USAGE, "%s needs a hypervisor, and s2.enable is 0",
                             sim->strategy->name);
         return SIM_OK;
