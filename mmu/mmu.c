@@ -230,8 +230,9 @@ static void result_of_entry(const struct mmu_entry *entry, const struct mmu_ctx 
     if (s1_denies)
         result->ipa = hyp_ipa(0);
     if (ctx->x86) {
+        bool no_ve = !s1_denies && (entry->flags & MMU_ENTRY_NO_VE);
         result->x86_rights = s1_denies ? 0 : MMU_X86_RIGHTS(entry->s2_perm);
-        result->x86_flags = mmu_x86_flags(ctx, entry->s1_perm, (entry->flags & MMU_ENTRY_NO_VE));
+        result->x86_flags = mmu_x86_flags(ctx, s1_denies ? 0 : entry->s1_perm, no_ve);
     }
 }
 

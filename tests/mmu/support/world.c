@@ -22,6 +22,8 @@ static bool port_swap(void *ctx, hyp_pa_t pa, uint64_t old, uint64_t desired)
         return false;
     }
     assert_true(pa.v < WORLD_BYTES);
+    if (world->frozen)
+        return true;
     assert_int_equal(world->words[pa.v / 8], old);
     world->words[pa.v / 8] = desired;
     return true;

@@ -28,6 +28,7 @@ struct world {
     struct mmu_arm64_regs regs;
     struct mmu_stale stale[WORLD_STALE_MAX];
     unsigned int stale_count, swap_count, swap_refusals;
+    bool frozen; /* updates succeed and change nothing */
 };
 
 /* Tables of one stage. Addresses in descriptors are physical + delta. */
