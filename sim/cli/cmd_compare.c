@@ -91,6 +91,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Records of a trace, 0 where only reading it would tell. */
+static uint64_t length_of(const char *path)
+{
+    struct trace_error error;
+    struct trace_source *source = trace_open(path, &error);
+    uint64_t length = source ? trace_length(source) : 0;
+
+    if (source)
+        source->close(source);
+    return length;
+}
+
 static enum sim_status run(const struct arguments *args, struct sim_result *results,
                            struct sim_error *error)
 {
@@ -99,7 +111,7 @@ static enum sim_status run(const struct arguments *args, struct sim_result *resu
     FILE *check_out = args->format == SIM_FORMAT_TABLE ? stdout : stderr;
     bool stale = false;
 
-    cli_progress_begin(&progress, 0);
+    cli_progress_begin(&progress, length_of(args->trace) * args->count);
     enum sim_status status =
         sim_compare(args->trace, &args->config, args->strategies, args->count, args->jobs, results,
                     progress.on ? cli_progress : NULL, &progress, error);

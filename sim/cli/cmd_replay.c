@@ -78,7 +78,7 @@ static enum sim_status run(struct arguments *args, struct sim *sim, struct trace
         printf("=== before ===\n");
         sim_dump_tables(sim, stdout);
     }
-    cli_progress_begin(&progress, 0);
+    cli_progress_begin(&progress, trace_length(source));
     enum sim_status status = sim_replay(sim, source, cli_progress, &progress, error);
 
     cli_progress_end(&progress);
