@@ -56,8 +56,10 @@ static void bench_file(const char *name, char *path, uint64_t recorder_bytes)
 int main(int argc, char **argv)
 {
     static char arm64_a[] = DATA "arm64-a.fltrace", arm64_p[] = DATA "arm64-p.fltrace";
+    static char amd64_a[] = DATA "amd64-a.fltrace";
 
     bench_file("decode arm64-a", arm64_a, 9998469);
     bench_file("decode arm64-p", arm64_p, 4940628);
+    bench_file("decode amd64-a", amd64_a, 12106345);
     return shim_main(argc, argv, "Decoding a record of a native trace");
 }
