@@ -18,15 +18,17 @@ bool sim_format_parse(const char *text, enum sim_format *format)
     return false;
 }
 
-static const struct sim_result *baseline_of(const struct sim_result *results, size_t count)
+const struct sim_result *sim_out_baseline(const struct sim_result *results, size_t count)
 {
+    const struct sim_strategy *baseline = sim_strategy_at(0);
+
     for (size_t i = 0; i < count; i++)
-        if (!strcmp(sim_strategy_name(results[i].strategy), "none"))
+        if (results[i].strategy == baseline)
             return &results[i];
     return NULL;
 }
 
-/* A signed number of thousandths of a percent-free ratio: integer arithmetic only. */
+/* By how many thousandths `value` is over `base`. */
 static int64_t permille_over(uint64_t value, uint64_t base)
 {
     return base ? ((int64_t)value - (int64_t)base) * 1000 / (int64_t)base : 0;
@@ -43,7 +45,7 @@ static const char *millions(uint64_t value, char *text, size_t size)
 
 static void table_outcome(const struct sim_result *results, size_t count, FILE *out)
 {
-    const struct sim_result *base = baseline_of(results, count);
+    const struct sim_result *base = sim_out_baseline(results, count);
 
     fprintf(out, "%-17s %9s %8s %10s %7s %8s %7s %9s %7s %7s\n", "strategy", "Mcycles", "vs none",
             "cyc/donate", "strays", "survived", "PANICS", "stray p50", "p99", "tables");

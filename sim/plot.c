@@ -36,14 +36,6 @@ static const char *name_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static const struct sim_result *baseline_of(const struct sim_result *results, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(sim_strategy_name(results[i].strategy), "none"))
-            return &results[i];
-    return NULL;
-}
-
 /* Cycles of a cause over the baseline; what a strategy saves is not stacked. */
 static uint64_t over(const struct sim_result *result, const struct sim_result *base, size_t cause)
 {
@@ -63,7 +55,7 @@ static void put_millions(FILE *out, uint64_t cycles)
  * keeps the block from being empty, which gnuplot refuses. */
 static void put_labels(FILE *out, const struct sim_result *results, size_t count, bool panics)
 {
-    const struct sim_result *base = baseline_of(results, count);
+    const struct sim_result *base = sim_out_baseline(results, count);
 
     fprintf(out, "$%s << EOD\nx -99 0 \"\"\n", panics ? "panics" : "survives");
     for (size_t i = 0, column = 0; i < count; i++) {
@@ -88,7 +80,7 @@ static void put_labels(FILE *out, const struct sim_result *results, size_t count
 
 static void put_data(FILE *out, const struct sim_result *results, size_t count)
 {
-    const struct sim_result *base = baseline_of(results, count);
+    const struct sim_result *base = sim_out_baseline(results, count);
 
     fprintf(out, "$costs << EOD\nstrategy");
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
@@ -125,7 +117,7 @@ enum sim_status sim_plot_compare(const struct sim_result *results, size_t count,
     fprintf(out,
             "set terminal %s\nset output '%s'\ntitle_text = \"%s: what each strategy adds\"\nbars "
             "= %zu\ncolumns = %d\ncolours = \"",
-            terminal, path, name_of(title), count - (baseline_of(results, count) != NULL),
+            terminal, path, name_of(title), count - (sim_out_baseline(results, count) != NULL),
             (int)SIM_CAUSE_COUNT);
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
         fprintf(out, "%s ", colours[c % (sizeof(colours) / sizeof(colours[0]))]);

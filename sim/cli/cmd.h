@@ -24,6 +24,12 @@ int cmd_mmu_eval(int argc, char **argv);
 /* -s key=value, -c FILE: into a configuration. Child parser; its input is a struct sim_config. */
 extern const struct argp cli_config_argp;
 
+/* Arguments that end the program when they are wrong. */
+void cli_parse_format(const char *text, enum sim_format *format, struct argp_state *state);
+const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_state *state);
+/* The one argument of its kind: a second one is a usage error. */
+void cli_parse_single(const char *text, const char **argument, struct argp_state *state);
+
 /* Runs argp with the exit status of this program for usage errors. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints "faultline: ..." and gives back the status. */

@@ -34,11 +34,8 @@ static void parse_strategies(struct arguments *args, char *list, struct argp_sta
 {
     args->count = 0;
     for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-        const struct sim_strategy *strategy = sim_strategy_find(name);
+        const struct sim_strategy *strategy = cli_parse_strategy(name, state);
 
-        if (!strategy)
-            argp_failure(state, SIM_USAGE, 0, "unknown strategy '%s' (see 'faultline strategies')",
-                         name);
         if (args->count == SIM_STRATEGIES_MAX)
             argp_failure(state, SIM_USAGE, 0, "too many strategies");
         else
@@ -59,9 +56,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         parse_strategies(args, arg, state);
         return 0;
     case 'f':
-        if (!sim_format_parse(arg, &args->format))
-            argp_failure(state, SIM_USAGE, 0, "unknown format '%s': expected table, tsv or json",
-                         arg);
+        cli_parse_format(arg, &args->format, state);
         return 0;
     case 'p':
         if (args->plot_count == PLOTS_MAX)
@@ -75,9 +70,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_failure(state, SIM_USAGE, 0, "--jobs takes 1 to 64, not '%s'", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (args->trace)
-            argp_usage(state);
-        args->trace = arg;
+        cli_parse_single(arg, &args->trace, state);
         return 0;
     case ARGP_KEY_END:
         if (!args->trace)

@@ -29,23 +29,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &args->config;
         return 0;
     case 'S':
-        args->strategy = sim_strategy_find(arg);
-        if (!args->strategy)
-            argp_failure(state, SIM_USAGE, 0, "unknown strategy '%s' (see 'faultline strategies')",
-                         arg);
+        args->strategy = cli_parse_strategy(arg, state);
         return 0;
     case 'f':
-        if (!sim_format_parse(arg, &args->format))
-            argp_failure(state, SIM_USAGE, 0, "unknown format '%s': expected table, tsv or json",
-                         arg);
+        cli_parse_format(arg, &args->format, state);
         return 0;
     case 'd':
         args->dump_tables = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (args->trace)
-            argp_usage(state);
-        args->trace = arg;
+        cli_parse_single(arg, &args->trace, state);
         return 0;
     case ARGP_KEY_END:
         if (!args->trace)

@@ -32,6 +32,29 @@ static const struct argp_option config_options[] = {
 
 const struct argp cli_config_argp = {.options = config_options, .parser = parse_config};
 
+void cli_parse_format(const char *text, enum sim_format *format, struct argp_state *state)
+{
+    if (!sim_format_parse(text, format))
+        argp_failure(state, SIM_USAGE, 0, "unknown format '%s': expected table, tsv or json", text);
+}
+
+const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_state *state)
+{
+    const struct sim_strategy *strategy = sim_strategy_find(name);
+
+    if (!strategy)
+        argp_failure(state, SIM_USAGE, 0, "unknown strategy '%s' (see 'faultline strategies')",
+                     name);
+    return strategy;
+}
+
+void cli_parse_single(const char *text, const char **argument, struct argp_state *state)
+{
+    if (*argument)
+        argp_usage(state);
+    *argument = text;
+}
+
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     argp_err_exit_status = SIM_USAGE;
