@@ -81,7 +81,7 @@ static bool asid_matches(const struct scope *scope, const struct mmu_entry *entr
 
 static bool level_matches(const struct scope *scope, uint8_t level)
 {
-    return scope->inval->ttl < 0 || level == MMU_LEVEL_NONE || level == scope->inval->ttl;
+    return scope->inval->ttl < 0 || level == MMU_LEVEL_NONE || level == (uint8_t)scope->inval->ttl;
 }
 
 /* Some address of the leaf that the entry stems from is in the range. */

@@ -148,7 +148,7 @@ enum sim_status sim_check_recording(const char *path, const struct sim_config *c
         {"el2-bug", "donate.kinds=hypervisor", "place.policy=recorded", "s2.enable=1"},
     };
     const struct sim_strategy *fitting[SIM_STRATEGIES_MAX];
-    size_t count;
+    size_t count = 0;
     enum sim_status status = sim_strategies_for(path, fitting, &count, error);
 
     for (size_t i = 0; i < 2 && status == SIM_OK; i++) {
