@@ -9,10 +9,9 @@
 
 #include <stdlib.h>
 
-#define AF        HYP_BIT(10)
-#define RIGHTS    (HYP_MASK(7, 6) | HYP_MASK(54, 53))
 #define PTE_FWB   0x71b /* what remains of a page entry without rights and address */
 #define PTE_NOFWB 0x73f
+#define PTE_EPT   0x8000000000000170 /* no #VE, accessed, write-back whatever the PAT says */
 
 struct world {
     struct table_rig rig;
@@ -30,6 +29,16 @@ static uint64_t draw(struct world *w)
 
 /* ---- the model ---- */
 
+static bool is_ept(const struct world *w)
+{
+    return w->rig.pgt.fmt == &hyp_fmt_ept;
+}
+
+static bool valid(const struct world *w, uint64_t pte)
+{
+    return (pte & w->tlb.bits->valid) != 0;
+}
+
 static void model_lose_block(struct world *w, unsigned int i)
 {
     const unsigned int first = i - i % w->per_block;
@@ -40,16 +49,27 @@ static void model_lose_block(struct world *w, unsigned int i)
 
 static void model_put(struct world *w, unsigned int i, uint64_t pte, unsigned int level)
 {
-    if (level == 0 && w->model[i].level == 1 && (w->model[i].pte & 1))
+    if (level == 0 && w->model[i].level == 1 && valid(w, w->model[i].pte))
         model_lose_block(w, i);
     w->model[i].pte = pte;
     w->model[i].level = level;
+}
+
+static uint64_t page_entry_ept(uint64_t pa, hyp_prot_t prot)
+{
+    uint64_t pte = pa | PTE_EPT | (prot & HYP_PROT_SW_MASK);
+
+    pte |= prot & HYP_PROT_R ? HYP_BIT(0) : 0;
+    pte |= prot & HYP_PROT_W ? HYP_BIT(1) | HYP_BIT(9) : 0; /* dirty */
+    return pte | (prot & HYP_PROT_X ? HYP_BIT(2) : 0);
 }
 
 static uint64_t page_entry(const struct world *w, uint64_t pa, hyp_prot_t prot)
 {
     uint64_t pte = pa | (w->rig.pgt.flags & HYP_PGT_FWB ? PTE_FWB : PTE_NOFWB);
 
+    if (is_ept(w))
+        return page_entry_ept(pa, prot);
     pte |= prot & HYP_PROT_SW_MASK;
     pte |= prot & HYP_PROT_R ? HYP_BIT(6) : 0;
     pte |= prot & HYP_PROT_W ? HYP_BIT(7) : 0;
@@ -64,11 +84,16 @@ static enum hyp_err model_map(struct world *w, unsigned int i, unsigned int n, u
         const unsigned int run = block ? w->per_block : 1;
         const uint64_t new = page_entry(w, pa, prot);
         const struct tlb_cell old = w->model[i];
+        const bool same = valid(w, old.pte) && old.level == block;
+        const uint64_t cpu = w->tlb.bits->cpu, change = (old.pte ^ new) & ~cpu;
+        uint64_t keep = new &cpu; /* what the CPU set stays when only software bits change */
 
-        if ((old.pte & 1) && old.level == block && ((old.pte ^ new) & ~RIGHTS) == 0)
+        if (same && (change & ~w->tlb.bits->rights) == 0)
             return HYP_EAGAIN;
+        if (same && (change & ~HYP_PROT_SW_MASK) == 0)
+            keep = old.pte & cpu;
         for (unsigned int j = 0; j < run; j++)
-            model_put(w, i + j, page_entry(w, pa + j * w->page, prot), block);
+            model_put(w, i + j, (page_entry(w, pa + j * w->page, prot) & ~cpu) | keep, block);
         i += run;
         n -= run;
         pa += run * w->page;
@@ -85,7 +110,7 @@ static void model_annotate(struct world *w, unsigned int i, unsigned int n, uint
 static void model_unmap(struct world *w, unsigned int i, unsigned int n)
 {
     for (; n > 0; i++, n--) {
-        if (w->model[i].level == 1 && (w->model[i].pte & 1))
+        if (w->model[i].level == 1 && valid(w, w->model[i].pte))
             model_lose_block(w, i);
         w->model[i].pte = 0;
     }
@@ -98,7 +123,7 @@ static void model_change(struct world *w, unsigned int i, unsigned int n, uint64
         const bool block = w->model[i].level == 1;
         const unsigned int first = block ? i - i % w->per_block : i;
 
-        if (!(w->model[i].pte & 1))
+        if (!valid(w, w->model[i].pte))
             continue;
         for (unsigned int j = first; j < first + (block ? w->per_block : 1); j++)
             w->model[j].pte &= ~clear;
@@ -110,7 +135,7 @@ static void model_split(struct world *w, unsigned int i, unsigned int n)
     for (; n > 0; i++, n--) {
         const unsigned int first = i - i % w->per_block;
 
-        if (w->model[i].level != 1 || !(w->model[i].pte & 1))
+        if (w->model[i].level != 1 || !valid(w, w->model[i].pte))
             continue;
         for (unsigned int j = first; j < first + w->per_block; j++)
             w->model[j].level = 0;
@@ -120,16 +145,20 @@ static void model_split(struct world *w, unsigned int i, unsigned int n)
 static bool model_collapse(struct world *w, unsigned int i)
 {
     const unsigned int first = i - i % w->per_block;
-    const uint64_t pte = w->model[first].pte;
+    const uint64_t pte = w->model[first].pte, cpu = w->tlb.bits->cpu;
+    uint64_t any = 0;
 
-    if (w->model[first].level == 1 || !(pte & 1) || (pte & HYP_MASK(47, 12)) % w->block != 0)
+    if (w->model[first].level == 1 || !valid(w, pte) || (pte & HYP_MASK(47, 12)) % w->block != 0)
         return false;
     for (unsigned int j = 0; j < w->per_block; j++) {
-        if (w->model[first + j].pte != pte + j * w->page)
+        if ((w->model[first + j].pte ^ (pte + j * w->page)) & ~cpu)
             return false;
+        any |= w->model[first + j].pte & cpu;
     }
-    for (unsigned int j = 0; j < w->per_block; j++)
+    for (unsigned int j = 0; j < w->per_block; j++) {
         w->model[first + j].level = 1;
+        w->model[first + j].pte |= any;
+    }
     return true;
 }
 
@@ -142,7 +171,7 @@ static bool consistent(const struct world *w)
 
         if (now.pte != w->model[i].pte)
             return false;
-        if ((now.pte & 1) && now.level != w->model[i].level)
+        if (valid(w, now.pte) && now.level != w->model[i].level)
             return false;
     }
     return tlb_model_consistent(&w->tlb);
@@ -190,10 +219,10 @@ static bool change_rights(struct world *w, const struct draw *d, unsigned int op
 
     switch (op) {
     case 0:
-        model_change(w, d->i, d->n, HYP_BIT(7));
+        model_change(w, d->i, d->n, w->tlb.bits->write);
         return hyp_pgt_wrprotect(pgt, d->ia, d->size) == HYP_OK;
     case 1:
-        model_change(w, d->i, d->n, AF);
+        model_change(w, d->i, d->n, w->tlb.bits->access);
         return hyp_pgt_test_clear_young(pgt, d->ia, d->size, true, &young) == HYP_OK;
     case 2:
         model_split(w, d->i, d->n);
@@ -221,21 +250,21 @@ static bool operate(struct world *w)
         model_unmap(w, d.i, d.n);
         return hyp_pgt_unmap(pgt, d.ia, d.size, NULL) == HYP_OK;
     case 6:
-        model_annotate(w, d.i, d.n, UINT64_C(2) << 60 | (d.prot & 6));
+        if (is_ept(w))
+            model_annotate(w, d.i, d.n, UINT64_C(0x22) << 58 | (d.prot & 6) << 2);
+        else
+            model_annotate(w, d.i, d.n, UINT64_C(2) << 60 | (d.prot & 6));
         return hyp_pgt_annotate(pgt, d.ia, d.size, HYP_NOTE_DONATED, d.prot & 6, NULL) == HYP_OK;
     default:
         return change_rights(w, &d, op - 7);
     }
 }
 
-static void world_init(struct world *w, unsigned int page_shift, uint64_t flags,
-                       enum tlb_fault fault)
+static void world_init(struct world *w, const struct hyp_pgt_fmt *fmt, unsigned int page_shift,
+                       uint64_t flags, enum tlb_fault fault)
 {
-    const struct hyp_pgt_config config = {.fmt = &hyp_fmt_arm64_s2,
-                                          .page_shift = page_shift,
-                                          .ia_bits = 44,
-                                          .flags = flags,
-                                          .max_block_level = 1};
+    const struct hyp_pgt_config config = {
+        .fmt = fmt, .page_shift = page_shift, .ia_bits = 44, .flags = flags, .max_block_level = 1};
 
     w->page = UINT64_C(1) << page_shift;
     w->block = hyp_level_size(page_shift, 1);
@@ -256,14 +285,14 @@ static void world_free(struct world *w)
 }
 
 /* Steps until an oracle objects; `steps` when none does. */
-static unsigned int run(unsigned int page_shift, uint64_t flags, enum tlb_fault fault,
-                        unsigned int steps)
+static unsigned int run_on(const struct hyp_pgt_fmt *fmt, unsigned int page_shift, uint64_t flags,
+                           enum tlb_fault fault, unsigned int steps)
 {
     struct world w;
     unsigned int step = 0;
     uint64_t pages;
 
-    world_init(&w, page_shift, flags, fault);
+    world_init(&w, fmt, page_shift, flags, fault);
     pages = w.rig.machine.pool.free_pages;
     while (step < steps && operate(&w) && consistent(&w)) {
         step++;
@@ -277,6 +306,12 @@ static unsigned int run(unsigned int page_shift, uint64_t flags, enum tlb_fault 
     }
     world_free(&w);
     return step;
+}
+
+static unsigned int run(unsigned int page_shift, uint64_t flags, enum tlb_fault fault,
+                        unsigned int steps)
+{
+    return run_on(&hyp_fmt_arm64_s2, page_shift, flags, fault, steps);
 }
 
 static void small_pages_agree_with_both_oracles_on_a_current_cpu(void **state)
@@ -301,6 +336,19 @@ static void large_pages_agree_with_both_oracles(void **state)
 {
     (void)state;
     assert_int_equal(run(16, RIG_MODERN, TLB_FAULT_NONE, 200), 200);
+}
+
+static void ept_agrees_with_both_oracles(void **state)
+{
+    (void)state;
+    assert_int_equal(run_on(&hyp_fmt_ept, 12, 0, TLB_FAULT_NONE, 2000), 2000);
+}
+
+static void the_oracles_notice_what_is_wrong_with_ept(void **state)
+{
+    (void)state;
+    assert_true(run_on(&hyp_fmt_ept, 12, 0, TLB_FAULT_NO_INVEPT, 3000) < 3000);
+    assert_true(run_on(&hyp_fmt_ept, 12, 0, TLB_FAULT_ENTRY, 3000) < 3000);
 }
 
 static void the_oracles_notice_missing_invalidations(void **state)
@@ -332,6 +380,8 @@ int main(void)
         cmocka_unit_test(small_pages_agree_with_both_oracles_on_an_old_cpu),
         cmocka_unit_test(middle_pages_agree_with_both_oracles),
         cmocka_unit_test(large_pages_agree_with_both_oracles),
+        cmocka_unit_test(ept_agrees_with_both_oracles),
+        cmocka_unit_test(the_oracles_notice_what_is_wrong_with_ept),
         cmocka_unit_test(the_oracles_notice_missing_invalidations),
         cmocka_unit_test(the_oracles_notice_a_missing_break),
         cmocka_unit_test(the_oracles_notice_a_wrong_entry),

@@ -5,10 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AF       HYP_BIT(10)
-#define WRITE    HYP_BIT(7)
-#define RIGHTS   (HYP_MASK(7, 6) | HYP_MASK(54, 53))
-#define HARMLESS (HYP_PROT_SW_MASK | AF)
+const struct tlb_bits tlb_bits_arm64 = {.valid = 1,
+                                        .access = HYP_BIT(10),
+                                        .write = HYP_BIT(7),
+                                        .rights = HYP_MASK(7, 6) | HYP_MASK(54, 53),
+                                        .page_set = 2,
+                                        .breaks = true};
+const struct tlb_bits tlb_bits_ept = {.valid = 7,
+                                      .access = HYP_BIT(8),
+                                      .write = HYP_BIT(1),
+                                      .rights = 7,
+                                      .cpu = HYP_MASK(9, 8),
+                                      .page_clear = HYP_BIT(7)};
+
+/* What a cached entry may have otherwise than the table. */
+static uint64_t harmless(const struct tlb_model *model)
+{
+    return HYP_PROT_SW_MASK | model->bits->access | model->bits->cpu;
+}
 
 uint64_t tlb_model_random(struct tlb_model *model)
 {
@@ -23,8 +37,9 @@ struct tlb_cell tlb_model_walk(const struct tlb_model *model, unsigned int i)
     struct tlb_cell cell;
 
     cell.pte = hyp_pgt_leaf(model->pgt, (hyp_ia_t){model->base + i * model->page}, &cell.level);
-    if (cell.level == 1 && (cell.pte & 1))
-        cell.pte = (cell.pte | 2) + (i % model->per_block) * model->page;
+    if (cell.level == 1 && (cell.pte & model->bits->valid))
+        cell.pte = ((cell.pte & ~model->bits->page_clear) | model->bits->page_set) +
+                   (i % model->per_block) * model->page;
     return cell;
 }
 
@@ -38,7 +53,7 @@ void tlb_model_speculate(struct tlb_model *model, unsigned int accesses)
         if (!model->stage2[i].pte) {
             const struct tlb_cell cell = tlb_model_walk(model, i);
 
-            if ((cell.pte & 1) && (cell.pte & AF))
+            if ((cell.pte & model->bits->valid) && (cell.pte & model->bits->access))
                 model->stage2[i] = cell;
         }
         model->combined[i] = model->stage2[i];
@@ -52,7 +67,7 @@ static bool named(const struct tlb_model *model, const struct hyp_tlb_inv *inv, 
     const unsigned int level = model->stage2[i].level;
     const uint64_t size = level == 0 ? model->page : model->block;
 
-    if (inv->op == HYP_TLBI_VMALLS12E1IS)
+    if (inv->op == HYP_TLBI_VMALLS12E1IS || inv->op == HYP_TLBI_INVEPT)
         return true;
     if (inv->op == HYP_TLBI_RIPAS2E1IS)
         return ia >= inv->start && ia < inv->start + inv->size;
@@ -78,6 +93,7 @@ static bool swallowed(const struct tlb_model *model, enum hyp_tlbi op)
     return (model->fault == TLB_FAULT_NO_IPA_FLUSH && op == HYP_TLBI_IPAS2E1IS) ||
            (model->fault == TLB_FAULT_NO_COMBINED_FLUSH && op == HYP_TLBI_VMALLE1IS) ||
            (model->fault == TLB_FAULT_NO_RANGE_FLUSH && op == HYP_TLBI_RIPAS2E1IS) ||
+           (model->fault == TLB_FAULT_NO_INVEPT && op == HYP_TLBI_INVEPT) ||
            (model->fault == TLB_FAULT_NO_VMID_FLUSH && op == HYP_TLBI_VMALLS12E1IS);
 }
 
@@ -93,6 +109,11 @@ static void model_tlb_inv(void *ctx, const struct hyp_tlb_inv *inv)
     case HYP_TLBI_IPAS2E1:
     case HYP_TLBI_RIPAS2E1IS:
         forget_stage2(model, inv);
+        break;
+    case HYP_TLBI_INVEPT:
+        model->broken |= inv->root.v != model->pgt->root.v;
+        forget_stage2(model, inv);
+        forget_combined(model);
         break;
     case HYP_TLBI_VMALLS12E1IS:
         forget_stage2(model, inv);
@@ -124,8 +145,9 @@ static void model_store(void *ctx, hyp_pa_t slot, uint64_t pte)
     if (model->fault == TLB_FAULT_NO_BREAK && pte >> 60 == HYP_NOTE_LOCKED)
         return;
     if (model->fault == TLB_FAULT_ENTRY && ++model->stores % 64 == 0)
-        pte &= ~WRITE;
-    if ((old & pte & 1) && ((old ^ pte) & ~(HARMLESS | RIGHTS)))
+        pte &= ~model->bits->write;
+    if (model->bits->breaks && (old & pte & 1) &&
+        ((old ^ pte) & ~(harmless(model) | model->bits->rights)))
         model->broken = true;
     model->real.pte_store(model->real.ctx, slot, pte);
 }
@@ -179,6 +201,7 @@ void tlb_model_init(struct tlb_model *model, struct hyp_pgt *pgt, uint64_t base,
 {
     *model = (struct tlb_model){.pgt = pgt,
                                 .real = *pgt->port,
+                                .bits = pgt->fmt == &hyp_fmt_ept ? &tlb_bits_ept : &tlb_bits_arm64,
                                 .base = base,
                                 .count = count,
                                 .fault = fault,
@@ -207,9 +230,11 @@ void tlb_model_free(struct tlb_model *model)
     free(model->combined);
 }
 
-static bool stale(const struct tlb_cell *cached, const struct tlb_cell *now)
+static bool stale(const struct tlb_model *model, const struct tlb_cell *cached,
+                  const struct tlb_cell *now)
 {
-    return cached->pte != 0 && (!(now->pte & 1) || ((cached->pte ^ now->pte) & ~HARMLESS));
+    return cached->pte != 0 &&
+           (!(now->pte & model->bits->valid) || ((cached->pte ^ now->pte) & ~harmless(model)));
 }
 
 bool tlb_model_consistent(const struct tlb_model *model)
@@ -217,7 +242,7 @@ bool tlb_model_consistent(const struct tlb_model *model)
     for (unsigned int i = 0; i < model->count; i++) {
         const struct tlb_cell now = tlb_model_walk(model, i);
 
-        if (stale(&model->stage2[i], &now) || stale(&model->combined[i], &now))
+        if (stale(model, &model->stage2[i], &now) || stale(model, &model->combined[i], &now))
             return false;
     }
     return !model->broken;
