@@ -72,6 +72,7 @@ int main(int argc, char **argv)
 
     for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         shim_register(&rows[i]);
+    shim_ratio("reflect on arm64-a over decoding alone", rows[2].name, rows[0].name);
     replay(&reflect);
     shim_figure("memory for the machine, reflect", (double)reflect.result.memory_bytes / 1048576.0,
                 "MiB, at most 256");

@@ -28,9 +28,14 @@ struct Figure {
     std::string unit;
 };
 
+struct Ratio {
+    std::string name, row, base;
+};
+
 struct Shim {
     std::deque<Row> rows; // stable addresses
     std::vector<Figure> figures;
+    std::vector<Ratio> ratios;
 };
 
 Shim &shim()
@@ -167,6 +172,16 @@ void print_row(const Row &row)
     std::printf("\n");
 }
 
+// Median of the row of this name; 0 when it did not run.
+double median_of(const std::string &name)
+{
+    for (const Row &row : shim().rows) {
+        if (row.row.name == name && !row.ns.empty())
+            return median(row.ns);
+    }
+    return 0;
+}
+
 void print_table(const char *title)
 {
     std::printf("\n%s\n", title);
@@ -180,6 +195,12 @@ void print_table(const char *title)
     }
     for (const Figure &f : shim().figures)
         std::printf("%-46s %14.3f %s\n", f.name.c_str(), f.value, f.unit.c_str());
+    for (const Ratio &r : shim().ratios) {
+        const double base = median_of(r.base);
+
+        if (base > 0)
+            std::printf("%-46s %14.2f times\n", r.name.c_str(), median_of(r.row) / base);
+    }
 }
 
 // The table is the output; the library's own goes to the JSON file.
@@ -217,6 +238,11 @@ extern "C" void shim_register(const struct shim_row *row)
 extern "C" void shim_figure(const char *name, double value, const char *unit)
 {
     shim().figures.push_back(Figure{name, value, unit});
+}
+
+extern "C" void shim_ratio(const char *name, const char *row, const char *base)
+{
+    shim().ratios.push_back(Ratio{name, row, base});
 }
 
 extern "C" int shim_main(int argc, char **argv, const char *title)

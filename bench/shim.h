@@ -36,6 +36,8 @@ struct shim_row {
 void shim_register(const struct shim_row *row);
 /* A figure that is not a time, for example bytes for a record; printed below the table. */
 void shim_figure(const char *name, double value, const char *unit);
+/* The time of one row over that of another, printed below the table. */
+void shim_ratio(const char *name, const char *row, const char *base);
 /*
  * Runs the registered rows and prints the table under `title`. Takes Google Benchmark's options.
  * Returns the exit status of the program: 0, or 2 for wrong options.
