@@ -23,7 +23,8 @@ uint8_t mmu_x86_flags(const struct mmu_ctx *ctx, unsigned int s1_perm, bool no_v
     unsigned int flags =
         (ctx->fetch_reported ? MMU_X86_FLAG_FETCH : 0) | (no_ve ? MMU_X86_FLAG_NO_VE : 0);
 
-    if (ctx->ept_advanced && ctx->s1_on)
+    /* With paging off every address is one of the user, writable and executable (27.2.1). */
+    if (ctx->ept_advanced)
         flags |= MMU_X86_FLAG_ADVANCED | ((s1_perm & MMU_PERM_UR) ? MMU_X86_FLAG_USER : 0) |
                  ((s1_perm & MMU_PERM_PW) ? MMU_X86_FLAG_WRITABLE : 0) |
                  ((s1_perm & MMU_PERM_PX) ? 0 : MMU_X86_FLAG_XD);

@@ -25,7 +25,7 @@ static void scatter(struct world *world, uint64_t *seed)
         bool ept = pa >= TABLE_BYTES / 2;
         uint64_t entry = word & (TABLES / 2 & ~UINT64_C(0xfff));
         if (ept)
-            entry |= (kind & 7 ? TABLE_BYTES / 2 : 0) | 7;
+            entry |= (kind & 7 ? TABLE_BYTES / 2 : 0) | 7 | (word & EPT_NO_VE);
         else
             entry |= X86_P | (word & (X86_W | X86_U | X86_A | X86_D | X86_G)) |
                      (word >> 1 & word & X86_XD) | (kind & 7 ? X86_W | X86_U : 0);
@@ -137,7 +137,7 @@ static void round_of(struct chaos *chaos, bool resting)
     }
 }
 
-static void run(bool resting)
+static void run(bool resting, bool l2_holds_walks)
 {
     struct chaos chaos = {.seed = 77};
     struct mmu_config config = world_full_config(), plain = world_bare_config();
@@ -147,6 +147,7 @@ static void run(bool resting)
     chaos.bare = chaos.world.mmu;
     chaos.world.mmu = NULL;
     config.ipa_cache_tables = true;
+    config.l2_holds_walks = l2_holds_walks;
     config.ipa_cache.page_shifts = 1u << 12 | 1u << 21;
     world_open(&chaos.world, &config);
     for (unsigned int round = 0; round < 800; round++) {
@@ -167,13 +168,19 @@ static void run(bool resting)
 static void a_flushed_machine_answers_as_one_without_caches(void **state)
 {
     (void)state;
-    run(false);
+    run(false, false);
 }
 
 static void over_resting_tables_no_flush_is_needed_for_that(void **state)
 {
     (void)state;
-    run(true);
+    run(true, false);
+}
+
+static void nor_is_one_when_the_l2_holds_walk_results(void **state)
+{
+    (void)state;
+    run(true, true);
 }
 
 int main(void)
@@ -181,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flushed_machine_answers_as_one_without_caches),
         cmocka_unit_test(over_resting_tables_no_flush_is_needed_for_that),
+        cmocka_unit_test(nor_is_one_when_the_l2_holds_walk_results),
     };
 
     return cmocka_run_group_tests_name("x86_chaos", tests, NULL, NULL);
