@@ -158,7 +158,7 @@ static enum hyp_err change_entry_s2(struct map_op *op, const struct pgt_step *at
     if (pgt_is_table(pgt, old, at->level)) {
         hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, at->level, hyp_pgt_target(pgt, new, at->level),
                       pgt_level_size(pgt, at->level));
-        hyp_pgt_settle(pgt, &op->owed);
+        pgt_settle(pgt, &op->owed);
         hyp_pgt_subtree_free(pgt, pgt_target(pgt, old), at->level - 1);
     }
     return HYP_OK;
@@ -299,7 +299,7 @@ static enum hyp_err map_range(struct map_op *op)
 {
     enum hyp_err err = map_runs(op);
 
-    hyp_pgt_settle(op->pgt, &op->owed);
+    pgt_settle(op->pgt, &op->owed);
     return err;
 }
 

@@ -300,12 +300,17 @@ enum pgt_change {
  *
  * arm64: break-before-make, with the flush between; nothing is flushed when `old` was not valid.
  * x86: a store. Unless addresses translate as before *owed is set: an INVEPT is due before the
- * operation ends or frees a table, whichever is first, by hyp_pgt_settle().
+ * operation ends or frees a table, whichever is first, by pgt_settle().
  */
 void hyp_pgt_replace(const struct hyp_pgt *pgt, const struct pgt_entry *old, uint64_t ia,
                      uint64_t new, enum pgt_change change, bool *owed);
 /* Pays what is owed. */
 void hyp_pgt_settle(const struct hyp_pgt *pgt, bool *owed);
+static inline void pgt_settle(const struct hyp_pgt *pgt, bool *owed)
+{
+    if (HYP_UNLIKELY(*owed))
+        hyp_pgt_settle(pgt, owed);
+}
 /* Stage 2. The IPA flush of one address on all CPUs; level -1: no hint. */
 void hyp_pgt_flush_ipa(const struct hyp_pgt *pgt, uint64_t ia, int level);
 /* The same on this CPU only; rights were added, so that EPT needs nothing. */

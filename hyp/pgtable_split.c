@@ -114,20 +114,16 @@ static bool table_is_run(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t fir
     const uint64_t cpu_mask = pgt->fmt->cpu_mask;
     const unsigned int entries = pgt_table_entries(pgt);
     uint64_t ptes[PGT_CHUNK];
-    uint64_t expected = first, any = 0;
+    uint64_t expected = first, diff = 0;
 
     for (unsigned int at = 0; at < entries; at += PGT_CHUNK) {
-        uint64_t wrong = 0;
-
         pgt_read(pgt, hyp_pa_add(table, 8 * at), ptes, PGT_CHUNK);
-        for (unsigned int i = 0; i < PGT_CHUNK; i++, expected += step) {
-            wrong |= ptes[i] ^ expected;
-            any |= ptes[i];
-        }
-        if ((wrong & ~cpu_mask) != 0)
+        for (unsigned int i = 0; i < PGT_CHUNK; i++, expected += step)
+            diff |= ptes[i] ^ expected;
+        if ((diff & ~cpu_mask) != 0)
             return false;
     }
-    *cpu_set = any & cpu_mask;
+    *cpu_set = (first | diff) & cpu_mask;
     return true;
 }
 
@@ -185,7 +181,7 @@ enum hyp_err hyp_pgt_collapse(struct hyp_pgt *pgt, hyp_ia_t ia, unsigned int lev
 
     block = (first & ~fmt->leaf_mask) | fmt->block_bits | cpu_set;
     hyp_pgt_replace(pgt, &entry, start, block, PGT_CHANGE_OTHER, &owed);
-    hyp_pgt_settle(pgt, &owed);
+    pgt_settle(pgt, &owed);
     hyp_pgt_event(pgt, HYP_EV_BLOCK_COLLAPSE, level, pgt_target(pgt, block),
                   pgt_level_size(pgt, level));
     hyp_pgt_table_free(pgt, table);

@@ -185,7 +185,6 @@ void hyp_pgt_replace(const struct hyp_pgt *pgt, const struct pgt_entry *old, uin
 
 void hyp_pgt_settle(const struct hyp_pgt *pgt, bool *owed)
 {
-    if (*owed)
-        invept(pgt);
+    invept(pgt);
     *owed = false;
 }

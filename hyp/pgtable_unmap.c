@@ -162,7 +162,8 @@ static void unmap_stage2(struct unmap_op *op)
     }
     if (op->flush_end > 0 || op->empty.count > 0)
         hyp_pgt_flush_range(op->pgt, op->flush_start, op->flush_end - op->flush_start);
-    hyp_pgt_tables_free(op->pgt, &op->empty);
+    if (op->empty.count > 0)
+        hyp_pgt_tables_free(op->pgt, &op->empty);
 }
 
 /* Clears leaves from op->ia on, up to the end of the table of `path` or to what is no whole leaf.
@@ -220,7 +221,7 @@ enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint
     if (err)
         return err;
     op.flush_start = op.end;
-    hyp_memcache_init(&op.empty);
+    op.empty.head = HYP_PAGE_NONE;
     if (pgt->fmt->stage2)
         unmap_stage2(&op);
     else

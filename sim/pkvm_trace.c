@@ -18,14 +18,12 @@
 #define RAM_SIZE   (UINT64_C(8) << 30)
 #define RAM_PAGES  (RAM_SIZE >> PAGE_SHIFT)
 #define POOL_BASE  UINT64_C(0xc0000000)
-#define META_PFN                                                                                   \
-    UINT64_C(0x142000) /* metadata pages of guests and vCPUs: not fixed by the trace               \
-                        */
-#define ARENA_PFN UINT64_C(0x180000)
-#define ARENA_GFN UINT64_C(0x40000)
-#define CACHE_PA  UINT64_C(0x144000000)
-#define PINS_MAX  4u
-#define NOT_DONE  1 /* result of a step whose precondition does not hold */
+#define META_PFN   UINT64_C(0x142000) /* of guests and vCPUs: not fixed by the trace */
+#define ARENA_PFN  UINT64_C(0x180000)
+#define ARENA_GFN  UINT64_C(0x40000)
+#define CACHE_PA   UINT64_C(0x144000000)
+#define PINS_MAX   4u
+#define NOT_DONE   1 /* result of a step whose precondition does not hold */
 
 enum { NP, PV, VM_COUNT };
 
@@ -146,9 +144,7 @@ static bool boot(struct pkvm_trace *trace, enum hyp_arch arch)
         .port = &trace->port,
         .features = {.pa_range = 2, .fwb = true, .range_tlbi = true, .xnx = true},
         .arch = arch,
-        .ept_cap = HYP_EPT_CAP_XONLY | HYP_EPT_CAP_4_LEVELS | HYP_EPT_CAP_UC | HYP_EPT_CAP_WB |
-                   HYP_EPT_CAP_2M | HYP_EPT_CAP_1G | HYP_EPT_CAP_INVEPT | HYP_EPT_CAP_AD |
-                   HYP_EPT_CAP_INVEPT_SINGLE,
+        .ept_cap = HYP_EPT_CAP_USUAL,
         .page_shift = PAGE_SHIFT,
         .cpu_count = 1,
         .regions = &ram,
@@ -187,11 +183,6 @@ static bool make_guest(struct pkvm_trace *trace, unsigned int which)
         return false;
     trace->vcpu[which] = &hyp_vm_find(&trace->hyp, handle)->vcpus[0];
     return true;
-}
-
-struct pkvm_trace *pkvm_trace_open(uint64_t seed)
-{
-    return pkvm_trace_open_on(HYP_ARCH_ARM64, seed);
 }
 
 struct pkvm_trace *pkvm_trace_open_on(enum hyp_arch arch, uint64_t seed)

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The conformance trace as text. */
+/* The conformance trace as text, and on the machine that the real code was run on. */
 #include "sim/pkvm_trace.h"
 
 #include <inttypes.h>
+
+struct pkvm_trace *pkvm_trace_open(uint64_t seed)
+{
+    return pkvm_trace_open_on(HYP_ARCH_ARM64, seed);
+}
 
 const char *pkvm_trace_op_name(unsigned int op)
 {

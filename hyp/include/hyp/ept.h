@@ -20,6 +20,10 @@
 #define HYP_EPT_CAP_INVEPT        HYP_BIT(20)
 #define HYP_EPT_CAP_AD            HYP_BIT(21)
 #define HYP_EPT_CAP_INVEPT_SINGLE HYP_BIT(25)
+/* All of them but 5 levels: what most CPUs have, for models of one. */
+#define HYP_EPT_CAP_USUAL                                                                          \
+    (HYP_EPT_CAP_XONLY | HYP_EPT_CAP_4_LEVELS | HYP_EPT_CAP_UC | HYP_EPT_CAP_WB | HYP_EPT_CAP_2M | \
+     HYP_EPT_CAP_1G | HYP_EPT_CAP_INVEPT | HYP_EPT_CAP_AD | HYP_EPT_CAP_INVEPT_SINGLE)
 
 /* A use of EPT that the CPU may be unable to serve. */
 struct hyp_ept_needs {
