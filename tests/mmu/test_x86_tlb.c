@@ -81,6 +81,40 @@ static void a_write_after_a_read_walks_again_and_marks_both_stages(void **state)
     x86_close(&x);
 }
 
+static void a_write_after_a_read_marks_without_a_second_stage_too(void **state)
+{
+    struct x86 x;
+
+    (void)state;
+    open_full(&x, 0);
+    x86_map(&x, X86_VA, 0, X86_PA | X86_P | X86_W | X86_U);
+    x86_load(&x, X86_VA);
+    assert_int_equal(world_read(&x.world, x86_slot(&x, X86_VA, 0)) & X86_D, 0);
+    assert_int_equal(x86_access(&x, X86_VA, MMU_WRITE, 1).source, MMU_SRC_WALK);
+    assert_int_equal(world_read(&x.world, x86_slot(&x, X86_VA, 0)), X86_PA | X86_ALL);
+    x86_close(&x);
+}
+
+static void a_cached_table_remembers_what_ept_said_of_it(void **state)
+{
+    struct x86 x;
+
+    (void)state;
+    for (unsigned int suppressed = 0; suppressed < 2; suppressed++) {
+        open_full(&x, 4);
+        uint64_t table = world_read(&x.world, x86_slot(&x, X86_VA, 1)) & UINT64_C(0xffffffffff000);
+        ept_map(&x, table, 0, (table - X86_DELTA) | EPT_WB | EPT_R | (suppressed ? EPT_NO_VE : 0));
+        x86_map(&x, X86_VA + 0x1000, 0, (X86_GPA + 0x1000) | X86_P);
+        x86_load(&x, X86_VA);
+        struct mmu_result result = x86_load(&x, X86_VA + 0x1000); /* A is to be set */
+        struct mmu_request request = x86_request(X86_VA + 0x1000, MMU_READ, 1);
+        assert_int_equal(result.refs_s1, 1);
+        assert_int_equal(mmu_x86_qualification(&request, &result), 0x08b);
+        assert_int_equal(mmu_x86_convertible(&result), !suppressed);
+        x86_close(&x);
+    }
+}
+
 static void a_clean_guest_physical_entry_is_walked_again_for_a_write(void **state)
 {
     struct x86 x;
@@ -108,10 +142,14 @@ static void a_refill_for_marking_leaves_entries_of_other_roots_alone(void **stat
     for (unsigned int i = 0; i < 512; i++)
         world_write(&x.world, other + i * 8, world_read(&x.world, x.ept_root + i * 8));
     x86_map(&x, X86_VA, 0, X86_GPA | X86_P | X86_W | X86_U);
-    x86_load(&x, X86_VA);
     x.regs.eptp = other | (eptp & 0xfff);
     x86_set(&x);
     x86_load(&x, X86_VA);
+    x.regs.eptp = eptp;
+    x86_set(&x);
+    x86_load(&x, X86_VA);
+    x.regs.eptp = other | (eptp & 0xfff);
+    x86_set(&x);
     x86_access(&x, X86_VA, MMU_WRITE, 1);
     x.regs.eptp = eptp;
     x86_set(&x);
@@ -119,16 +157,21 @@ static void a_refill_for_marking_leaves_entries_of_other_roots_alone(void **stat
     x86_close(&x);
 }
 
-static void a_lost_race_leaves_no_table_twice_in_the_cache(void **state)
+static void a_table_is_cached_only_when_it_is_marked(void **state)
 {
     struct x86 x;
 
     (void)state;
     open_full(&x, 0);
-    x86_map(&x, X86_VA, 0, X86_PA | X86_P | X86_W | X86_U);
+    for (unsigned int level = 0; level < 4; level++) {
+        uint64_t slot = x86_slot(&x, X86_VA, level);
+        world_write(&x.world, slot, world_read(&x.world, slot) & ~X86_A);
+    }
     x.world.swap_refusals = 1;
     assert_int_equal(x86_load(&x, X86_VA).fault, MMU_OK);
     assert_int_equal(mmu_cpu(x.world.mmu, 0)->walk_cache.count, 3);
+    for (unsigned int level = 0; level < 4; level++)
+        assert_true(world_read(&x.world, x86_slot(&x, X86_VA, level)) & X86_A);
     x86_close(&x);
 }
 
@@ -236,9 +279,11 @@ int main(void)
         cmocka_unit_test(tables_of_the_second_stage_are_cached_when_asked_for),
         cmocka_unit_test(a_fault_of_a_walk_drops_the_structures_it_used),
         cmocka_unit_test(a_write_after_a_read_walks_again_and_marks_both_stages),
+        cmocka_unit_test(a_write_after_a_read_marks_without_a_second_stage_too),
+        cmocka_unit_test(a_cached_table_remembers_what_ept_said_of_it),
         cmocka_unit_test(a_clean_guest_physical_entry_is_walked_again_for_a_write),
         cmocka_unit_test(a_refill_for_marking_leaves_entries_of_other_roots_alone),
-        cmocka_unit_test(a_lost_race_leaves_no_table_twice_in_the_cache),
+        cmocka_unit_test(a_table_is_cached_only_when_it_is_marked),
         cmocka_unit_test(entries_are_found_by_pcid_unless_global_or_pcids_are_off),
         cmocka_unit_test(without_pge_no_page_is_global),
         cmocka_unit_test(guest_physical_entries_serve_every_vpid_of_their_root),
