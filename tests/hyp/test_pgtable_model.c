@@ -341,7 +341,7 @@ static void large_pages_agree_with_both_oracles(void **state)
 static void ept_agrees_with_both_oracles(void **state)
 {
     (void)state;
-    assert_int_equal(run_on(&hyp_fmt_ept, 12, 0, TLB_FAULT_NONE, 2000), 2000);
+    assert_int_equal(run_on(&hyp_fmt_ept, 12, 0, TLB_FAULT_NONE, 1200), 1200);
 }
 
 static void the_oracles_notice_what_is_wrong_with_ept(void **state)

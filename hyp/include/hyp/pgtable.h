@@ -8,6 +8,12 @@
  *  - nothing is locked here: the caller holds the lock that belongs to the table;
  *  - "IPA flush" below is the sequence TLBI IPAS2E1IS, DSB ISH, TLBI VMALLE1IS, DSB ISH, ISB (with
  *    DSB ISHST in front): combined stage-1+2 entries are not found by ipa, hence the second TLBI;
+ *  - on x86 there are no barriers, no break-before-make and no cache maintenance. What is said
+ *    below about flushes of stage 2 means for EPT: one HYP_TLBI_INVEPT of the root for a call,
+ *    after its last store and before any table is freed (map: one more for each table that a
+ *    block replaces); none where nothing was valid, for added rights (relax), and for a split,
+ *    after which addresses translate as before. Stage 1 has HYP_TLBI_INVLPG_ALL where arm64 has
+ *    VALE2IS and VAE2IS;
  *  - a table page has a reference count of 1 plus its counted entries. Counted is every entry that
  *    is not zero, valid or not.
  */
@@ -65,7 +71,11 @@ extern const struct hyp_pgt_fmt hyp_fmt_ept; /* Intel's second stage: stage 2 */
 #define HYP_PGT_S1_ATTRS   HYP_BIT(6) /* stage 2: memory attributes come from stage 1 */
 #define HYP_PGT_NO_DIC     HYP_BIT(7) /* CTR_EL0.DIC is 0: the I-cache is invalidated for new code */
 #define HYP_PGT_EPT_XONLY  HYP_BIT(8) /* EPT: the CPU has execute-only pages */
-#define HYP_PGT_EPT_VE     HYP_BIT(9) /* EPT: touching a page with a note raises #VE, not an exit */
+/*
+ * EPT: notes leave bit 63 clear, so that where the #VE control is on, touching such a page raises
+ * #VE instead of an exit. Leaves have the bit set; an empty entry, being zero, raises #VE too.
+ */
+#define HYP_PGT_EPT_VE HYP_BIT(9)
 
 struct hyp_pgt;
 
@@ -140,7 +150,9 @@ void hyp_pgt_destroy(struct hyp_pgt *pgt);
  *
  * Refused, nothing changed: HYP_EINVAL for rights that the format cannot say (stage 2: device
  * together with NC, either with X, different PX and UX without FEAT_XNX; stage 1: no R, X with W or
- * device, NC) and for ia != pa in an identity table; HYP_ERANGE for an output beyond its size.
+ * device, NC; EPT: also no right at all, W without R, X alone without HYP_PGT_EPT_XONLY, different
+ * PX and UX, software bits 2 and 3) and for ia != pa in an identity table; HYP_ERANGE for an output
+ * beyond its size.
  *
  * Stage 2, for each leaf, by what is there:
  *   the same, or other rights only   HYP_EAGAIN, the rest of the range is not done
@@ -178,7 +190,7 @@ HYP_MUST_USE enum hyp_err hyp_pgt_unmap(struct hyp_pgt *pgt, hyp_ia_t ia, uint64
  * granular. What was valid is broken first, with an IPA flush for each leaf; a block that is only
  * partly covered becomes a table whose other entries are EMPTY. Where nothing was valid, nothing is
  * flushed and no barrier is needed. HYP_NOTE_NONE and _LOCKED, and bit 0 or bits 63:60 of payload
- * -> HYP_EINVAL; HYP_ENOMEM leaves a prefix done.
+ * (EPT: 63:56, so that a gfn has 36 bits) -> HYP_EINVAL; HYP_ENOMEM leaves a prefix done.
  */
 HYP_MUST_USE enum hyp_err hyp_pgt_annotate(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size,
                                            enum hyp_note type, uint64_t payload,
