@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmu/x86.h"
 #include "tests/mmu/support/world.h"
 
 /* The linker sends every calloc() of the model here. */
@@ -118,6 +119,9 @@ static void every_counter_has_name_unit_and_meaning(void **state)
     }
     assert_string_equal(mmu_counter_text(MMU_COUNTER_walks)->name, "walks");
     assert_int_equal(MMU_COUNTER_tlbi_alle2 - MMU_COUNTER_tlbi_vmalle1, MMU_TLBI_ALLE2);
+    assert_int_equal(MMU_COUNTER_x86_tlb_control_7 - MMU_COUNTER_x86_invlpg, MMU_X86_TLB_CONTROL_7);
+    assert_int_equal(MMU_COUNTER_fault_noncanonical - MMU_COUNTER_fault_translation,
+                     MMU_FAULT_NONCANONICAL - MMU_FAULT_TRANSLATION);
 }
 
 static void counters_subtract_one_by_one(void **state)
