@@ -29,7 +29,7 @@ static struct mmu_tlb_config tlb(const struct sim_config *config, uint64_t entri
     };
 }
 
-static struct mmu_config mmu_config(const struct sim_config *config, unsigned int cpus)
+static struct mmu_config mmu_config(const struct sim_config *config, unsigned int cpus, bool x86)
 {
 #define G(group, name) SIM_GET(config, group, name)
     uint64_t l1_shifts = G(tlb, l1_shifts), l2_shifts = G(tlb, l2_shifts);
@@ -43,6 +43,7 @@ static struct mmu_config mmu_config(const struct sim_config *config, unsigned in
         .ipa_cache = tlb(config, G(wcache, ipa_entries), G(wcache, ipa_ways),
                          G(wcache, in_l2) ? 1u << 21 | 1u << 30 : l2_shifts, 0),
         .l2_holds_walks = G(wcache, in_l2) != 0,
+        .ipa_cache_tables = x86, /* costs 1.2: nested walk caches of Intel and AMD */
         .memory_cycles = (uint32_t)G(cache, memory_cycles),
         .walk_cycles = (uint32_t)G(cost, walk),
         .seed = G(tlb, seed),
@@ -228,7 +229,7 @@ static enum sim_status build(struct sim *sim, struct sim_error *error)
     struct hyp_region regions[REGIONS_MAX];
     struct hyp_config hyp;
     struct mmu_port port;
-    struct mmu_config mmu = mmu_config(&sim->config, sim->cpus);
+    struct mmu_config mmu = mmu_config(&sim->config, sim->cpus, sim->regime == MMU_X86);
     enum sim_status status;
 
     sim_port_hyp(sim, &sim->hyp_port);

@@ -18,6 +18,7 @@ int cmd_presets(int argc, char **argv);
 int cmd_strategies(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
 int cmd_mmu_eval(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
 
 /* ---- shared (sim/cli/options.c) ---- */
 
