@@ -3,7 +3,8 @@
  * Stage-2 tables under suite B: guest-type table, 4K granule, 40-bit ipa, FWB and range TLBI, all
  * table pages from suite A's pool; 1 GiB from ipa 1 GiB to pa 4 GiB. The anchor is Linux 7.3's own
  * page-table code, measured in user space. The E rows are the same passes on EPT, which has a level
- * more for 40 bits; they have no anchor of their own and stand beside the B rows.
+ * more for 40 bits; they have no anchor of their own and stand beside the B rows, those of single
+ * pages beside the ones with 48 bits, which have the same number of levels.
  */
 #include "bench/flat.h"
 #include "bench/shim.h"
@@ -30,6 +31,7 @@ struct table_bench {
     struct hyp_pool pool;
     struct hyp_pgt pgt;
     const struct hyp_pgt_fmt *fmt;
+    unsigned int ia_bits;
     uint32_t *shuffled;
     uint64_t sum; /* keeps results alive */
 };
@@ -64,7 +66,7 @@ static void empty(void *arg)
         .port = &b->flat.port,
         .vmemmap = &b->vmemmap,
         .page_shift = 12,
-        .ia_bits = 40,
+        .ia_bits = b->ia_bits,
         .flags = HYP_PGT_FWB | HYP_PGT_RANGE_TLBI,
         .vmid = 1,
         .max_block_level = 2,
@@ -354,11 +356,12 @@ static uint64_t b13d_annotate_in_block(void *arg)
     return BLOCKS;
 }
 
-static struct table_bench *bench_new(const struct hyp_pgt_fmt *fmt)
+static struct table_bench *bench_new(const struct hyp_pgt_fmt *fmt, unsigned int ia_bits)
 {
     struct table_bench *b = flat_memory(sizeof *b);
 
     b->fmt = fmt;
+    b->ia_bits = ia_bits;
     flat_init(&b->flat, POOL_BASE, (uint64_t)POOL_PAGES << 12);
     b->vmemmap.base = flat_memory(POOL_PAGES * sizeof *b->vmemmap.base);
     b->vmemmap.first = POOL_BASE >> 12;
@@ -369,8 +372,9 @@ static struct table_bench *bench_new(const struct hyp_pgt_fmt *fmt)
 
 int main(int argc, char **argv)
 {
-    struct table_bench *b = bench_new(&hyp_fmt_arm64_s2);
-    struct table_bench *e = bench_new(&hyp_fmt_ept);
+    struct table_bench *b = bench_new(&hyp_fmt_arm64_s2, 40);
+    struct table_bench *w = bench_new(&hyp_fmt_arm64_s2, 48);
+    struct table_bench *e = bench_new(&hyp_fmt_ept, 40);
     const struct shim_row rows[] = {
         {"B1 map 1G by page, in order", empty, b1_map_each, NULL, b, 41.3, 0},
         {"B1r map 1G by page, random order", empty, b1r_map_random, NULL, b, 45.4, 0},
@@ -400,6 +404,10 @@ int main(int argc, char **argv)
         {"B13c annotate a mapped page", mapped_pages, b13_annotate_each, NULL, b, 38.8, 0},
         {"B13d annotate a page of a 2M block", mapped_blocks, b13d_annotate_in_block, NULL, b, 74,
          0},
+        {"B1 48 bits", empty, b1_map_each, NULL, w, 49.7, 0},
+        {"B3 48 bits", empty, b3_map_blocks, NULL, w, 44.9, 0},
+        {"B10b 48 bits", mapped_pages, b10b_unmap_each, NULL, w, 37.8, 0},
+        {"B13 48 bits", empty, b13_annotate_each, NULL, w, 44.4, 0},
         {"E1 map 1G by page, in order", empty, b1_map_each, NULL, e, 0, 0},
         {"E1r map 1G by page, random order", empty, b1r_map_random, NULL, e, 0, 0},
         {"E2 map 1G of pages, one call, per page", empty_forced, b2_map_range, NULL, e, 0, 0},
