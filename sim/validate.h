@@ -15,9 +15,9 @@
 #include <stdio.h>
 
 struct sim_validate_point {
-    uint64_t slots;         /* loads in one lap, each of a line of its own */
-    uint64_t measured, p90; /* lowest and 90th percentile of the samples */
-    uint64_t model;         /* 0 until sim_validate_run() has done it */
+    uint64_t slots;                   /* loads in one lap, each of a line of its own */
+    uint64_t measured, p90;           /* lowest and 90th percentile of the samples */
+    uint64_t model;                   /* 0 until sim_validate_run() has done it */
     uint64_t loads, l1_misses, walks; /* of the model's measured laps */
 };
 
@@ -50,9 +50,8 @@ void sim_validate_free(struct sim_validation *validation);
 
 /* Runs every pattern at every footprint, `jobs` curves at a time; the result does not depend on
  * `jobs`. */
-enum sim_status sim_validate_run(struct sim_validation *validation,
-                                 const struct sim_config *config, unsigned int jobs,
-                                 struct sim_error *error);
+enum sim_status sim_validate_run(struct sim_validation *validation, const struct sim_config *config,
+                                 unsigned int jobs, struct sim_error *error);
 
 /* ---- scores ---- */
 
@@ -74,7 +73,8 @@ struct sim_validate_check {
     bool pass;
 };
 
-/* The acceptance lines that the measurements at hand can decide; returns how many. */
+/* The acceptance lines that the measurements at hand can decide; returns how many. Mean errors are
+ * of the first file, the L2 TLB is judged by the curve that has most points there. */
 size_t sim_validate_checks(const struct sim_validation *validation,
                            struct sim_validate_check *checks);
 

@@ -25,9 +25,14 @@
 #define ADDRESS   UINT64_C(0x000ffffffffff000)
 #define VA_BASE   UINT64_C(0x7f0000000000)
 #define GUEST_TOP (UINT64_C(1) << 24) /* frames below are data, guest tables follow */
-#define HOST_BITS 28                /* frames of the host: 1 TiB */
+#define HOST_BITS 28                  /* frames of the host: 1 TiB */
 #define HALF_HOST (UINT64_C(1) << (HOST_BITS - 1))
 #define MIN_LOADS 40000 /* of a measurement of few slots, as the measuring program does it */
+/* Laps longer than this are cut: as many lines as the last cache holds, read just before the
+ * measurement, are all that the model can remember, and a stretch of a random lap is as good a
+ * sample as the whole. */
+#define WARM_MAX     (UINT64_C(1) << 19)
+#define MEASURED_MAX (UINT64_C(1) << 16)
 
 /* ---- the series (bench/hardware/README.md) ---- */
 
@@ -100,13 +105,16 @@ struct sim_validate_vm {
 static bool make_cache(struct cache *cache, uint64_t bytes, uint64_t ways, uint64_t cycles)
 {
     *cache = (struct cache){.ways = (unsigned int)ways, .cycles = cycles};
-    if (bytes == 0 || ways == 0)
-        return bytes == 0;
+    if (bytes == 0)
+        return true;
+    if (ways == 0 || bytes / LINE < ways)
+        return false;
     cache->sets = bytes / LINE / ways;
     cache->lines = calloc(cache->sets * ways, sizeof(*cache->lines));
-    return cache->lines && cache->sets;
+    return cache->lines != NULL;
 }
 
+/* Moves the line to the front of its set, and says whether it was there. */
 static bool touch(const struct cache *cache, uint64_t line)
 {
     uint64_t *ways = &cache->lines[line % cache->sets * cache->ways], carried = line + 1;
@@ -277,8 +285,8 @@ static bool make_mmu(struct sim_validate_vm *vm, const struct sim_config *config
     };
 
     vm->mmu = mmu_create(&mmu, &port);
-    if (!vm->mmu || !make_cache(&vm->cache[0], G(cache, l1_bytes), G(cache, l1_ways),
-                                G(cache, l1_cycles)) ||
+    if (!vm->mmu ||
+        !make_cache(&vm->cache[0], G(cache, l1_bytes), G(cache, l1_ways), G(cache, l1_cycles)) ||
         !make_cache(&vm->cache[1], G(cache, l2_bytes), G(cache, l2_ways), G(cache, l2_cycles)) ||
         !make_cache(&vm->cache[2], G(cache, l3_bytes), G(cache, l3_ways), G(cache, l3_cycles)))
         return false;
@@ -367,11 +375,15 @@ void sim_validate_vm_destroy(struct sim_validate_vm *vm)
 
 /* ---- laps ---- */
 
-/* One load after the other; false when one faults, which a complete set of tables excludes. */
-static bool lap(struct sim_validate_vm *vm, uint64_t slots, uint64_t *cycles)
+/* `count` loads, one after the other, up to that of place `end` in the lap; false when one faults,
+ * which a complete set of tables excludes. */
+static bool chase(struct sim_validate_vm *vm, uint64_t slots, uint64_t end, uint64_t count,
+                  uint64_t *cycles)
 {
-    for (uint64_t i = 0; i < slots; i++) {
-        struct mmu_request request = {.va = VA_BASE + slot_at(vm->series, vm->order[i]),
+    uint64_t at = (end + slots - count % slots) % slots;
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct mmu_request request = {.va = VA_BASE + slot_at(vm->series, vm->order[at]),
                                       .regime = MMU_X86,
                                       .access = MMU_READ};
         struct mmu_result result;
@@ -381,32 +393,43 @@ static bool lap(struct sim_validate_vm *vm, uint64_t slots, uint64_t *cycles)
             return false;
         charge(vm, result.pa.v);
         *cycles += result.cycles;
+        if (++at == slots)
+            at = 0;
     }
     return true;
 }
 
-void sim_validate_vm_run(struct sim_validate_vm *vm, struct sim_validate_point *point)
+static void make_order(struct sim_validate_vm *vm, uint64_t slots)
 {
-    uint64_t slots = point->slots, block = vm->series->block ? vm->series->block : slots;
-    uint64_t laps = slots < MIN_LOADS ? (MIN_LOADS + slots - 1) / slots : 1;
-    uint64_t cycles = 0;
-    bool works = true;
+    uint64_t block = vm->series->block ? vm->series->block : slots;
 
     for (uint64_t i = 0; i < slots; i++)
         vm->order[i] = (uint32_t)i;
     for (uint64_t first = 0; first < slots; first += block)
         shuffle(vm, vm->order + first, slots - first < block ? slots - first : block);
-    for (uint64_t i = 0; i < laps && works; i++)
-        works = lap(vm, slots, &cycles);
+}
+
+static uint64_t at_most(uint64_t value, uint64_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+void sim_validate_vm_run(struct sim_validate_vm *vm, struct sim_validate_point *point)
+{
+    uint64_t slots = point->slots;
+    uint64_t loads = slots < MIN_LOADS ? (MIN_LOADS + slots - 1) / slots * slots : slots;
+    uint64_t measured = at_most(loads, MEASURED_MAX), cycles = 0;
+
+    make_order(vm, slots);
+    bool works = chase(vm, slots, 0, at_most(loads, WARM_MAX), &cycles);
     struct mmu_counters before = *mmu_counters(vm->mmu);
 
     vm->cycles = cycles = 0;
-    for (uint64_t i = 0; i < laps && works; i++)
-        works = lap(vm, slots, &cycles);
+    works = works && chase(vm, slots, measured % slots, measured, &cycles);
     const struct mmu_counters *after = mmu_counters(vm->mmu);
 
-    point->loads = laps * slots;
-    point->model = works ? (cycles + vm->cycles) * 100 / point->loads : 0;
+    point->loads = measured;
+    point->model = works ? (cycles + vm->cycles) * 100 / measured : 0;
     point->l1_misses = after->l1_misses_read - before.l1_misses_read;
     point->walks = after->walks - before.walks;
 }

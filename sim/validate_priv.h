@@ -16,8 +16,7 @@ bool sim_series_fits(const struct sim_series *series, uint64_t page_kib, uint64_
 /* A machine whose tables map `slots_max` slots of the series. NULL when memory runs out or the
  * configuration has an impossible geometry. */
 struct sim_validate_vm *sim_validate_vm_create(const struct sim_config *config,
-                                               const struct sim_series *series,
-                                               uint64_t slots_max);
+                                               const struct sim_series *series, uint64_t slots_max);
 void sim_validate_vm_destroy(struct sim_validate_vm *vm);
 /* Warm laps, then measured laps, over point->slots slots (at most slots_max). */
 void sim_validate_vm_run(struct sim_validate_vm *vm, struct sim_validate_point *point);
