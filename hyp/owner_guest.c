@@ -13,18 +13,14 @@
 struct hyp_guest_leaf hyp_guest_leaf_at(const struct hyp *hyp, const struct hyp_vm *vm,
                                         uint64_t gfn)
 {
-    struct hyp_guest_leaf leaf;
+    struct hyp_guest_leaf leaf = {.state = HYP_GUEST_NOPAGE};
 
     leaf.pte = hyp_pgt_leaf(&vm->pgt, hyp_gfn_ia(hyp, gfn), &leaf.level);
-    if (!leaf.pte)
-        leaf.state = HYP_GUEST_NOPAGE;
-    else if (hyp_pgt_kind(&vm->pgt, leaf.pte, leaf.level) == HYP_PTE_LEAF)
+    if (leaf.pte && hyp_pgt_kind(&vm->pgt, leaf.pte, leaf.level) == HYP_PTE_LEAF)
         leaf.state = (enum hyp_guest_state)hyp_state_of_pte(leaf.pte);
     else if (hyp_field_get(hyp_pgt_note(&vm->pgt, leaf.pte), HYP_NOTE_TYPE_MASK) ==
              HYP_NOTE_POISONED)
         leaf.state = HYP_GUEST_POISONED;
-    else
-        leaf.state = HYP_GUEST_NOPAGE;
     return leaf;
 }
 
