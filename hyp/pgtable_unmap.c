@@ -154,7 +154,7 @@ static void unmap_stage2(struct unmap_op *op)
 {
     while (op->ia < op->end) {
         const uint64_t from = op->ia;
-        struct path path;
+        struct path path = {.level = 0};
 
         find(op->pgt, from, &path);
         clear_run(op, &path);
