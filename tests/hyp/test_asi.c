@@ -174,6 +174,7 @@ static void the_last_page_of_a_table_takes_the_table_with_it(void **state)
 {
     struct asi_rig *rig = rig_start(0);
     const uint64_t free_pages = rig->pool.free_pages;
+    const unsigned int tables = rig->asi.table_count;
 
     (void)state;
     assert_int_equal(hyp_asi_map(&rig->asi, VA(RIG_FREE), 1), 0);
@@ -182,6 +183,9 @@ static void the_last_page_of_a_table_takes_the_table_with_it(void **state)
     assert_int_equal(rig->pool.free_pages, free_pages);
     assert_string_equal(rig_calls(rig),
                         "invlpg:0xffff888000200000/l0 invlpg:0xffff888000200000/l0");
+    assert_int_equal(rig->asi.table_count, tables);
+    assert_int_equal(hyp_asi_destroy(&rig->asi), 0);
+    assert_int_equal(rig->pool.free_pages, 256);
     rig_end(rig);
 }
 
@@ -398,6 +402,48 @@ static void a_change_of_the_kernels_table_is_followed(void **state)
     rig_end(rig);
 }
 
+static void a_coarser_range_shown_by_pages_follows_changes_too(void **state)
+{
+    struct asi_rig *rig = rig_start(0);
+    const uint64_t inner = RIG_FREE + 0x200000, hole = inner + 0x5000;
+
+    (void)state;
+    assert_int_equal(hyp_pgt_unmap(&rig->full, (hyp_ia_t){hole & HYP_MASK(47, 0)}, 1, NULL), 0);
+    assert_int_equal(hyp_asi_map(&rig->asi, VA(RIG_FREE), 0x400000), 0);
+    assert_int_equal(hyp_asi_map_range(&rig->asi, VA(inner), 1, HYP_ASI_PMD, NULL), 0);
+    assert_int_equal(hyp_asi_unmap(&rig->asi, VA(RIG_FREE)), 0);
+    assert_false(rig_shows(rig, &rig->asi, hole));
+    rig_full_map(rig, hole, 0x1000, 0x90000000, HYP_PROT_R);
+    assert_int_equal(hyp_asi_refresh(&rig->asi, VA(hole), 1), 0);
+    assert_true(rig_shows(rig, &rig->asi, hole));
+    rig_end(rig);
+}
+
+/* The kernel split a huge page, and there is no memory for the table that this takes. */
+static void a_refresh_without_memory_leaves_nothing_stale(void **state)
+{
+    struct asi_rig *rig = rig_start(0);
+    const hyp_ia_t ia = {RIG_HUGE & HYP_MASK(47, 0)};
+    hyp_pa_t taken[256];
+    unsigned int count = 0;
+
+    (void)state;
+    assert_int_equal(hyp_asi_map(&rig->asi, VA(RIG_HUGE), 0x2000), 0);
+    assert_int_equal(hyp_pgt_unmap(&rig->full, ia, 0x200000, NULL), 0);
+    rig_full_map(rig, RIG_HUGE, 0x200000, 0x70001000, HYP_PROT_R);
+    while (rig->pool.free_pages > 0)
+        assert_int_equal(hyp_pool_alloc(&rig->pool, 0, &taken[count++]), 0);
+    rig->asi.config.table_max = rig->asi.table_count - 1;
+    assert_int_equal(hyp_asi_refresh(&rig->asi, VA(RIG_HUGE), 0x200000), HYP_ENOMEM);
+    assert_false(rig_shows(rig, &rig->asi, RIG_HUGE));
+    rig->asi.config.table_max = 64;
+    hyp_pool_put(&rig->pool, taken[0]);
+    assert_int_equal(hyp_asi_refresh(&rig->asi, VA(RIG_HUGE), 0x200000), 0);
+    assert_true(rig_shows(rig, &rig->asi, RIG_HUGE + 0x1000));
+    assert_false(rig_shows(rig, &rig->asi, RIG_HUGE + 0x2000));
+    rig_end(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +468,8 @@ int main(void)
         cmocka_unit_test(a_percpu_variable_is_mapped_on_all_cpus_or_none),
         cmocka_unit_test(a_module_is_found_by_its_whole_name),
         cmocka_unit_test(a_change_of_the_kernels_table_is_followed),
+        cmocka_unit_test(a_coarser_range_shown_by_pages_follows_changes_too),
+        cmocka_unit_test(a_refresh_without_memory_leaves_nothing_stale),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

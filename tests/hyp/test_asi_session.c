@@ -295,6 +295,7 @@ static void a_tagged_address_space_flushes_once_and_after_changes(void **state)
     assert_int_equal(hyp_asi_enter(cpu, &rig->asi, &none), 0);
     assert_true(root_written(rig, 0) == (cr3 | KEEP));
     hyp_asi_exit(cpu);
+    assert_int_equal(hyp_asi_map(&rig->asi, hyp_va(RIG_FREE + 0x1000), 1), 0);
     assert_int_equal(hyp_asi_map(&rig->asi, hyp_va(RIG_FREE), 1), 0); /* nothing went */
     assert_int_equal(hyp_asi_enter(cpu, &rig->asi, &none), 0);
     assert_true(root_written(rig, 0) == (cr3 | KEEP));
