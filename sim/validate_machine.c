@@ -28,10 +28,10 @@
 #define HOST_BITS 28                  /* frames of the host: 1 TiB */
 #define HALF_HOST (UINT64_C(1) << (HOST_BITS - 1))
 #define MIN_LOADS 40000 /* of a measurement of few slots, as the measuring program does it */
-/* Laps longer than this are cut: as many lines as the last cache holds, read just before the
+/* Laps longer than this are cut: twice as many lines as the last cache holds, read just before the
  * measurement, are all that the model can remember, and a stretch of a random lap is as good a
  * sample as the whole. */
-#define WARM_MAX     (UINT64_C(1) << 19)
+#define WARM_MAX     (UINT64_C(1) << 20)
 #define MEASURED_MAX (UINT64_C(1) << 16)
 
 /* ---- the series (bench/hardware/README.md) ---- */

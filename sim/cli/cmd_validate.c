@@ -6,8 +6,6 @@
 #include "sim/cli/cmd.h"
 #include "sim/validate.h"
 
-int cmd_validate(int argc, char **argv);
-
 enum { FILES_MAX = 8 };
 
 struct arguments {
