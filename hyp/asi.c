@@ -232,6 +232,8 @@ enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint64_t size)
         return HYP_EINVAL;
     extent = asi_extent(&change);
     asi->kernel_generation++;
+    /* What shared tables showed went with them, and is cached under PCIDs that nobody runs now. */
+    asi->generation++;
     asi_clear(asi, extent, true);
     return copy_again(asi, extent);
 }

@@ -11,9 +11,14 @@
  * interrupts and are entered again when the outermost one returns. A CPU uses one way at a time.
  *
  * Covered: tables of 4 levels, source table of the same format. Not covered: 5 levels, user halves,
- * page-table isolation underneath. Nothing here takes a lock or waits: the caller serialises all
- * operations on one address space, which includes its pool; operations on a struct hyp_asi_cpu
- * belong to that CPU. The kernel's table is only read. A refusal changes nothing at all.
+ * page-table isolation underneath, ephemeral mappings, and counting who uses an address space per
+ * mm and class: a class is the policy that its address spaces are created with. Global leaves are
+ * copied as they are, so the kernel's table should have none, as under page-table isolation.
+ *
+ * Nothing here takes a lock or waits: the caller serialises all operations on one address space,
+ * which includes its pool; operations on a struct hyp_asi_cpu belong to that CPU. The kernel's
+ * table is only read. A refusal changes nothing at all, but where a call maps several ranges and
+ * takes them back: then ranges and entries are as before, and CPUs flush once more than needed.
  *
  * TLB maintenance: an entry that goes, or changes, is INVLPG'd on all CPUs, one INVLPG for each
  * leaf that it showed; and because INVLPG leaves other PCIDs alone (Intel SDM vol. 3, 4.10.4.1),
@@ -203,7 +208,8 @@ HYP_MUST_USE enum hyp_err hyp_asi_unmap_percpu(struct hyp_asi *asi, hyp_va_t va)
 /* The core layout of a module. HYP_ENOENT: no module of this name. */
 HYP_MUST_USE enum hyp_err hyp_asi_map_module(struct hyp_asi *asi, const char *name);
 /*
- * The kernel's table changed in [va, va + size): copies follow. HYP_ENOMEM leaves unmapped what
+ * The kernel's table changed in [va, va + size), and the kernel's own INVLPGs are done: copies
+ * follow, and each CPU's next entry flushes. HYP_ENOMEM leaves unmapped what
  * could not be copied anew; nothing of what was there before stays in any case.
  */
 HYP_MUST_USE enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint64_t size);
