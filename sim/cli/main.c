@@ -18,6 +18,7 @@ static const struct {
     {"presets", cmd_presets, "list the core presets with the evidence for each figure"},
     {"strategies", cmd_strategies, "list the strategies"},
     {"selftest", cmd_selftest, "run the core against its conformance trace"},
+    {"validate", cmd_validate, "hold the model against measured hardware"},
     {"mmu-eval", cmd_mmu_eval, "evaluate single table walks from a CSV file"},
 };
 
