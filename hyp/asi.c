@@ -8,7 +8,7 @@
 
 #define IA_END HYP_BIT(48)
 
-struct asi_extent asi_extent(const struct hyp_asi_range *range)
+struct asi_extent hyp_asi_extent(const struct hyp_asi_range *range)
 {
     const uint64_t size = asi_size(asi_level(range->level)), ia = range->va.v & (IA_END - 1);
 
@@ -46,7 +46,7 @@ static unsigned int count_overlaps(struct hyp_asi *asi, struct asi_extent extent
     for (unsigned int i = 0; i < asi->range_count; i++) {
         struct hyp_asi_range *range = &asi->config.ranges[i];
 
-        if (!asi_overlap(asi_extent(range), extent))
+        if (!asi_overlap(hyp_asi_extent(range), extent))
             continue;
         count++;
         range->overlaps = more ? range->overlaps + 1 : range->overlaps - 1;
@@ -57,7 +57,7 @@ static unsigned int count_overlaps(struct hyp_asi *asi, struct asi_extent extent
 static bool is_contained(const struct hyp_asi *asi, struct asi_extent extent)
 {
     for (unsigned int i = 0; i < asi->range_count; i++) {
-        if (inside(extent, asi_extent(&asi->config.ranges[i])))
+        if (inside(extent, hyp_asi_extent(&asi->config.ranges[i])))
             return true;
     }
     return false;
@@ -77,14 +77,14 @@ enum hyp_err hyp_asi_map_range(struct hyp_asi *asi, hyp_va_t va, uint64_t size,
         return HYP_EBUSY;
     if (asi->range_count == asi->config.range_max)
         return HYP_ENOMEM;
-    extent = asi_extent(&range);
+    extent = hyp_asi_extent(&range);
     if (!is_contained(asi, extent)) {
-        err = asi_check(asi, &range, NULL, false, &tables);
-        if (!err && !asi_room(asi, tables))
+        err = hyp_asi_check(asi, &range, NULL, false, &tables);
+        if (!err && !hyp_asi_room(asi, tables))
             err = HYP_ENOMEM;
         if (err)
             return err;
-        err = asi_copy(asi, &range);
+        err = hyp_asi_copy(asi, &range);
         HYP_ASSERT(asi->config.port, !err);
     }
     range.overlaps = count_overlaps(asi, extent, true);
@@ -110,8 +110,8 @@ static enum hyp_err copy_again(struct hyp_asi *asi, struct asi_extent extent)
         for (unsigned int i = 0; i < asi->range_count; i++) {
             const struct hyp_asi_range *range = &asi->config.ranges[i];
 
-            if (asi_level(range->level) == level && asi_overlap(asi_extent(range), extent)) {
-                const enum hyp_err e = asi_copy(asi, range);
+            if (asi_level(range->level) == level && asi_overlap(hyp_asi_extent(range), extent)) {
+                const enum hyp_err e = hyp_asi_copy(asi, range);
 
                 err = err ? err : e;
             }
@@ -130,19 +130,19 @@ enum hyp_err hyp_asi_unmap(struct hyp_asi *asi, hyp_va_t va)
 
     if (at == asi->range_count)
         return HYP_ENOENT;
-    extent = asi_extent(range);
+    extent = hyp_asi_extent(range);
     for (unsigned int i = 0; i < asi->range_count; i++) {
-        if (i != at && asi_overlap(asi_extent(&asi->config.ranges[i]), extent))
-            err = asi_check(asi, &asi->config.ranges[i], range, true, &tables);
+        if (i != at && asi_overlap(hyp_asi_extent(&asi->config.ranges[i]), extent))
+            err = hyp_asi_check(asi, &asi->config.ranges[i], range, true, &tables);
         HYP_ASSERT(asi->config.port, !err);
     }
-    if (!asi_room(asi, tables))
+    if (!hyp_asi_room(asi, tables))
         return HYP_ENOMEM;
     (void)count_overlaps(asi, extent, false);
     asi->range_count--;
     for (unsigned int i = at; i < asi->range_count; i++)
         asi->config.ranges[i] = asi->config.ranges[i + 1];
-    asi_clear(asi, extent, false);
+    hyp_asi_clear(asi, extent, false);
     err = copy_again(asi, extent);
     HYP_ASSERT(asi->config.port, !err);
     return HYP_OK;
@@ -230,11 +230,11 @@ enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint64_t size)
 
     if (!area_valid(va, size))
         return HYP_EINVAL;
-    extent = asi_extent(&change);
+    extent = hyp_asi_extent(&change);
     asi->kernel_generation++;
     /* What shared tables showed went with them, and is cached under PCIDs that nobody runs now. */
     asi->generation++;
-    asi_clear(asi, extent, true);
+    hyp_asi_clear(asi, extent, true);
     return copy_again(asi, extent);
 }
 
@@ -279,7 +279,7 @@ enum hyp_err hyp_asi_create(struct hyp_asi *asi, const struct hyp_asi_config *co
         return err;
     err = map_core(asi);
     if (err)
-        asi_tables_free(asi);
+        hyp_asi_tables_free(asi);
     return err;
 }
 
@@ -300,7 +300,7 @@ enum hyp_err hyp_asi_destroy(struct hyp_asi *asi)
                 asi->config.cpus[i].tags[k] = (struct hyp_asi_tag){0};
         }
     }
-    asi_tables_free(asi);
+    hyp_asi_tables_free(asi);
     asi->range_count = 0;
     return HYP_OK;
 }

@@ -24,7 +24,7 @@ static inline uint64_t asi_size(unsigned int level)
     return hyp_level_size(12, level);
 }
 
-struct asi_extent asi_extent(const struct hyp_asi_range *range);
+struct asi_extent hyp_asi_extent(const struct hyp_asi_range *range);
 static inline bool asi_overlap(struct asi_extent a, struct asi_extent b)
 {
     return a.start < b.end && b.start < a.end;
@@ -34,22 +34,22 @@ static inline bool asi_overlap(struct asi_extent a, struct asi_extent b)
 
 /* Can this range be copied? Counts the tables that it lacks. `gone` (may be NULL) is a range whose
  * entries are taken for cleared already; `lenient` passes over the kernel's tables. */
-enum hyp_err asi_check(const struct hyp_asi *asi, const struct hyp_asi_range *range,
-                       const struct hyp_asi_range *gone, bool lenient, uint64_t *tables);
+enum hyp_err hyp_asi_check(const struct hyp_asi *asi, const struct hyp_asi_range *range,
+                           const struct hyp_asi_range *gone, bool lenient, uint64_t *tables);
 /* There is room for so many tables. */
-bool asi_room(const struct hyp_asi *asi, uint64_t tables);
+bool hyp_asi_room(const struct hyp_asi *asi, uint64_t tables);
 /* Copies. Only after asi_check; running out of tables is HYP_ENOMEM. */
-enum hyp_err asi_copy(struct hyp_asi *asi, const struct hyp_asi_range *range);
+enum hyp_err hyp_asi_copy(struct hyp_asi *asi, const struct hyp_asi_range *range);
 /* Clears what no listed range uses, or with `stale` what differs from the kernel's, in `extent`. */
-void asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale);
+void hyp_asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale);
 /* Frees all owned tables and the root. */
-void asi_tables_free(struct hyp_asi *asi);
+void hyp_asi_tables_free(struct hyp_asi *asi);
 
 /* ---- CR3 (asi_session.c) ---- */
 
 /* Writes CR3; keeps what is cached for its PCID when `keep`. */
-void asi_cr3_write(struct hyp_asi_cpu *cpu, uint64_t cr3, bool keep);
+void hyp_asi_cr3_write(struct hyp_asi_cpu *cpu, uint64_t cr3, bool keep);
 /* CR3 for this address space on this CPU, and whether its PCID may keep what is cached. */
-uint64_t asi_cr3_for(struct hyp_asi_cpu *cpu, const struct hyp_asi *asi, bool *keep);
+uint64_t hyp_asi_cr3_for(struct hyp_asi_cpu *cpu, const struct hyp_asi *asi, bool *keep);
 
 #endif

@@ -12,7 +12,7 @@ void hyp_asi_cpu_init(struct hyp_asi_cpu *cpu, const struct hyp_port *port, uint
     *cpu = (struct hyp_asi_cpu){.port = port, .cr3 = cr3, .cr4 = cr4, .tag_base = tag_base};
 }
 
-void asi_cr3_write(struct hyp_asi_cpu *cpu, uint64_t cr3, bool keep)
+void hyp_asi_cr3_write(struct hyp_asi_cpu *cpu, uint64_t cr3, bool keep)
 {
     const struct hyp_root root = {.kind = HYP_ROOT_EL2_STAGE1,
                                   .pgd = hyp_pa(cr3 & HYP_MASK(51, 12)),
@@ -22,7 +22,7 @@ void asi_cr3_write(struct hyp_asi_cpu *cpu, uint64_t cr3, bool keep)
     cpu->cr3 = cr3;
 }
 
-uint64_t asi_cr3_for(struct hyp_asi_cpu *cpu, const struct hyp_asi *asi, bool *keep)
+uint64_t hyp_asi_cr3_for(struct hyp_asi_cpu *cpu, const struct hyp_asi *asi, bool *keep)
 {
     const uint64_t root = asi->pgt.root.v;
     unsigned int i = 0;
@@ -45,8 +45,8 @@ uint64_t asi_cr3_for(struct hyp_asi_cpu *cpu, const struct hyp_asi *asi, bool *k
 /* With PCIDs the kernel's own keeps its entries, unless the kernel's table changed meanwhile. */
 static void restore(struct hyp_asi_cpu *cpu)
 {
-    asi_cr3_write(cpu, cpu->original_cr3,
-                  cpu->tag_base && cpu->kernel_generation == cpu->asi->kernel_generation);
+    hyp_asi_cr3_write(cpu, cpu->original_cr3,
+                      cpu->tag_base && cpu->kernel_generation == cpu->asi->kernel_generation);
 }
 
 /* Never fails: both are of the finest level, and no range relies on them that had no own entry. */
@@ -95,11 +95,11 @@ enum hyp_err hyp_asi_enter(struct hyp_asi_cpu *cpu, struct hyp_asi *asi,
     cpu->retry_abort = true;
     cpu->original_cr4 = cpu->cr4;
     cpu->kernel_generation = asi->kernel_generation;
-    cpu->isolation_cr3 = asi_cr3_for(cpu, asi, &keep);
+    cpu->isolation_cr3 = hyp_asi_cr3_for(cpu, asi, &keep);
     /* In this order: an interrupt that finds ACTIVE finds something to restore. */
     cpu->original_cr3 = cpu->cr3;
     cpu->state = HYP_ASI_ACTIVE;
-    asi_cr3_write(cpu, cpu->isolation_cr3, keep);
+    hyp_asi_cr3_write(cpu, cpu->isolation_cr3, keep);
     hyp_asi_barrier_end(cpu);
     return cpu->state == HYP_ASI_ACTIVE ? HYP_OK : HYP_EAGAIN;
 }

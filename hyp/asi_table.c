@@ -99,13 +99,13 @@ static bool is_used(const struct hyp_asi *asi, const struct hyp_asi_range *gone,
         const struct hyp_asi_range *range = &asi->config.ranges[i];
 
         if (range != gone && (leaf || asi_level(range->level) >= level) &&
-            asi_overlap(asi_extent(range), slot))
+            asi_overlap(hyp_asi_extent(range), slot))
             return true;
     }
     return false;
 }
 
-bool asi_room(const struct hyp_asi *asi, uint64_t tables)
+bool hyp_asi_room(const struct hyp_asi *asi, uint64_t tables)
 {
     return tables <= asi->config.table_max - asi->table_count &&
            tables <= asi->config.pool->free_pages;
@@ -125,10 +125,10 @@ static uint64_t missing(uint64_t ia, unsigned int from, unsigned int to, uint64_
     return count;
 }
 
-enum hyp_err asi_check(const struct hyp_asi *asi, const struct hyp_asi_range *range,
-                       const struct hyp_asi_range *gone, bool lenient, uint64_t *tables)
+enum hyp_err hyp_asi_check(const struct hyp_asi *asi, const struct hyp_asi_range *range,
+                           const struct hyp_asi_range *gone, bool lenient, uint64_t *tables)
 {
-    const struct asi_extent extent = asi_extent(range);
+    const struct asi_extent extent = hyp_asi_extent(range);
     uint64_t last[ASI_TOP] = {UINT64_MAX, UINT64_MAX, UINT64_MAX}, ia = extent.start;
 
     while (ia < extent.end) {
@@ -136,7 +136,7 @@ enum hyp_err asi_check(const struct hyp_asi *asi, const struct hyp_asi_range *ra
         struct pgt_entry old = own_entry(asi, ia, source.level);
 
         if (gone && old.pte && !is_owned(asi, old.pte, old.level) &&
-            asi_overlap(asi_extent(gone), (struct asi_extent){ia, after(ia, old.level)}) &&
+            asi_overlap(hyp_asi_extent(gone), (struct asi_extent){ia, after(ia, old.level)}) &&
             !is_used(asi, gone, ia, old.pte, old.level))
             old.pte = 0;
         if (source.pte && old.level > source.level && old.pte && !lenient)
@@ -205,7 +205,7 @@ static enum hyp_err descend(struct hyp_asi *asi, uint64_t ia, unsigned int level
         hyp_pa_t table;
         enum hyp_err err = HYP_ENOMEM;
 
-        if (asi_room(asi, 1))
+        if (hyp_asi_room(asi, 1))
             err = hyp_pgt_table_alloc(&asi->pgt, NULL, &table);
         if (err)
             return err;
@@ -216,9 +216,9 @@ static enum hyp_err descend(struct hyp_asi *asi, uint64_t ia, unsigned int level
     return HYP_OK;
 }
 
-enum hyp_err asi_copy(struct hyp_asi *asi, const struct hyp_asi_range *range)
+enum hyp_err hyp_asi_copy(struct hyp_asi *asi, const struct hyp_asi_range *range)
 {
-    const struct asi_extent extent = asi_extent(range);
+    const struct asi_extent extent = hyp_asi_extent(range);
     unsigned int level = asi_level(range->level);
     uint64_t ia = extent.start;
 
@@ -274,7 +274,7 @@ static bool is_stale(const struct hyp_asi *asi, uint64_t ia, const struct pgt_en
     return source.level != entry->level || source.pte != entry->pte;
 }
 
-void asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale)
+void hyp_asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale)
 {
     uint64_t ia = extent.start;
 
@@ -292,7 +292,7 @@ void asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale)
     }
 }
 
-void asi_tables_free(struct hyp_asi *asi)
+void hyp_asi_tables_free(struct hyp_asi *asi)
 {
     while (asi->table_count > 0)
         hyp_pgt_table_free(&asi->pgt, hyp_pa(asi->config.tables[--asi->table_count]));

@@ -28,8 +28,8 @@ static void switch_to(struct hyp_asi_cpu *cpu, struct hyp_asi *asi)
     /* Before the CR3 write: an interrupting exit must see that there is something to leave. */
     cpu->current = asi;
     flush(cpu, policy->prevent_control); /* an attacker in the past */
-    cr3 = asi_cr3_for(cpu, asi, &keep);
-    asi_cr3_write(cpu, cr3, keep);
+    cr3 = hyp_asi_cr3_for(cpu, asi, &keep);
+    hyp_asi_cr3_write(cpu, cr3, keep);
     flush(cpu, policy->protect_data); /* an attacker in the future */
     cpu->taints |= policy->set;
 }
@@ -58,7 +58,7 @@ void hyp_asi_target_exit(struct hyp_asi_cpu *cpu)
     if (cpu->kernel_generation != cpu->current->kernel_generation)
         cpu->kernel_stale = true;
     flush(cpu, HYP_ASI_CONTROL);
-    asi_cr3_write(cpu, cpu->original_cr3, cpu->tag_base && !cpu->kernel_stale);
+    hyp_asi_cr3_write(cpu, cpu->original_cr3, cpu->tag_base && !cpu->kernel_stale);
     cpu->taints |= HYP_ASI_KERNEL_DATA;
     cpu->current = NULL;
 }
