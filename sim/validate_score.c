@@ -108,6 +108,8 @@ static bool score_l2(const struct sim_validation *v, struct l2_score *score)
         score->worst = off > score->worst ? off : score->worst;
         points++;
     }
+    if (!points)
+        return false;
     score->mean /= points;
     return true;
 }
