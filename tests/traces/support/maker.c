@@ -6,7 +6,8 @@
 #include "tests/traces/support/maker.h"
 #include "traces/input.h"
 
-static void print(struct trace_bytes *to, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void print(struct trace_bytes *to, const char *format,
+                                                        va_list args)
 {
     char line[512];
     int size = vsnprintf(line, sizeof(line), format, args);
