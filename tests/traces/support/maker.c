@@ -111,7 +111,8 @@ void maker_event(struct maker *maker, unsigned int event)
     trace_put_u(&maker->stream, 100);
 }
 
-static void put_line(struct maker *maker, const char *task, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void put_line(struct maker *maker, const char *task,
+                                                           const char *format, va_list args)
 {
     maker_print(&maker->text, "%16s     [%03u] .....     1.%06u: ", task, maker->cpu,
                 maker->lines++);
