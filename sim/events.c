@@ -6,6 +6,7 @@
 #include "sim/machine.h"
 
 enum { PAGE_SHIFT = 12, KPF_BUDDY = 10 };
+
 /* ---- donations ---- */
 
 static bool complete(struct sim *sim, const struct sim_lend *lend, bool done)
@@ -52,17 +53,20 @@ static void donate_page(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint32_t owne
         sim_flush_batch(sim);
 }
 
-/* Pages that were lent before the recording began are lent now, but what that costs is not part of
- * the recording. */
 static void donate(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
 {
-    bool initial = event->b & TRACE_DONATE_INITIAL;
-    struct sim_stats before = sim->stats;
-
     for (uint64_t i = 0; i < event->a; i++)
         donate_page(sim, rec->cpu, hyp_pa(rec->addr + (i << PAGE_SHIFT)), event->owner);
-    if (!initial)
-        return;
+}
+
+/* Pages that were lent before the recording began are lent now, but what that costs is not part of
+ * the recording. */
+static void donate_initial(struct sim *sim, const struct trace_rec *rec,
+                           const struct trace_event *event)
+{
+    struct sim_stats before = sim->stats;
+
+    donate(sim, rec, event);
     sim_flush_batch(sim);
     before.count[SIM_COUNT_initial] +=
         sim->stats.count[SIM_COUNT_donations] - before.count[SIM_COUNT_donations];
@@ -145,10 +149,7 @@ static void share_pages(struct sim *sim, uint8_t cpu, const struct trace_rec *re
         hyp_pfn_t pfn = sim_placed_pa(sim, hyp_pa(rec->addr + (i << PAGE_SHIFT))).v >> PAGE_SHIFT;
         enum hyp_err err;
 
-        sim->cpu = cpu;
-        sim_charge(sim, SIM_CAUSE_hypercall, SIM_COST(sim, exit) + SIM_COST(sim, hypercall));
-        sim_count(sim, SIM_COUNT_hypercalls, 1);
-        sim_count(sim, SIM_COUNT_exits, 1);
+        sim_hypercall(sim, cpu);
         err = rec->kind == TRACE_SHARE ? hyp_host_share_hyp(&sim->hyp, pfn)
                                        : hyp_host_unshare_hyp(&sim->hyp, pfn);
         (void)err; /* a page the recording shares twice stays shared */
@@ -175,7 +176,11 @@ void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_
         page_flags(sim, pa, event);
         break;
     case TRACE_DONATE:
-        if (counts_as_donation(sim, event))
+        if (!counts_as_donation(sim, event))
+            break;
+        if (event->b & TRACE_DONATE_INITIAL)
+            donate_initial(sim, rec, event);
+        else
             donate(sim, rec, event);
         break;
     case TRACE_RECLAIM:

@@ -12,8 +12,7 @@
 enum { PAGE_SHIFT = 12, GUEST_IPA_BITS = 40 };
 #define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
 
-/* Entry into the hypervisor, exit from it, and what every call does. */
-static void hypercall(struct sim *sim, uint8_t cpu)
+void sim_hypercall(struct sim *sim, uint8_t cpu)
 {
     sim->cpu = cpu;
     sim_charge(sim, SIM_CAUSE_hypercall, SIM_COST(sim, exit) + SIM_COST(sim, hypercall));
@@ -78,13 +77,13 @@ static struct sim_guest *create_guest(struct sim *sim, uint8_t cpu, uint32_t num
 
     if (!params.meta.v || !params.pgd.v || !vcpu_meta.v)
         return NULL;
-    hypercall(sim, cpu);
+    sim_hypercall(sim, cpu);
     if (hyp_vm_reserve(&sim->hyp, &handle) != HYP_OK)
         return NULL;
-    hypercall(sim, cpu);
+    sim_hypercall(sim, cpu);
     if (hyp_vm_init(&sim->hyp, handle, &params) != HYP_OK)
         return NULL;
-    hypercall(sim, cpu);
+    sim_hypercall(sim, cpu);
     if (hyp_vcpu_init(&sim->hyp, handle, vcpu_meta) != HYP_OK)
         return NULL;
     struct sim_guest *guest = &sim->guests[handle - HYP_HANDLE_BASE];
@@ -129,7 +128,7 @@ static bool donate_guest(struct sim *sim, const struct sim_lend *lend)
     struct hyp_vm *vm = vm_of(sim, guest);
     uint32_t gfn = guest->next_gfn;
 
-    hypercall(sim, lend->cpu);
+    sim_hypercall(sim, lend->cpu);
     if (!refill(sim, &vm->vcpus[0]) ||
         hyp_host_donate_guest(&sim->hyp, &vm->vcpus[0], lend->pa.v >> PAGE_SHIFT, gfn) != HYP_OK)
         return false;
@@ -146,7 +145,7 @@ bool sim_lend_donate(struct sim *sim, const struct sim_lend *lend)
         return true;
     if ((lend->page->owner & 0xff) == TRACE_OWNER_GUEST)
         return donate_guest(sim, lend);
-    hypercall(sim, lend->cpu);
+    sim_hypercall(sim, lend->cpu);
     return hyp_host_donate_hyp(&sim->hyp, lend->pa.v >> PAGE_SHIFT, 1) == HYP_OK;
 }
 
@@ -156,7 +155,7 @@ static void finalize_guest(struct sim *sim, struct sim_guest *guest, uint8_t cpu
     struct hyp_host_memcache out = {hyp_pa(0), 0};
     hyp_handle_t handle = (hyp_handle_t)(HYP_HANDLE_BASE + (guest - sim->guests));
 
-    hypercall(sim, cpu);
+    sim_hypercall(sim, cpu);
     if (hyp_vm_finalize(&sim->hyp, handle, &out) != HYP_OK)
         return;
     while (out.count > 0) {
@@ -177,10 +176,10 @@ static void reclaim_guest(struct sim *sim, const struct sim_lend *lend)
     hyp_handle_t handle = (hyp_handle_t)(HYP_HANDLE_BASE + lend->page->slot);
 
     if (!guest->dying) {
-        hypercall(sim, lend->cpu);
+        sim_hypercall(sim, lend->cpu);
         guest->dying = hyp_vm_start_teardown(&sim->hyp, handle) == HYP_OK;
     }
-    hypercall(sim, lend->cpu);
+    sim_hypercall(sim, lend->cpu);
     if (hyp_vm_reclaim_page(&sim->hyp, handle, lend->page->gfn) != HYP_OK)
         return;
     if (--guest->pages == 0)
@@ -195,7 +194,7 @@ void sim_lend_reclaim(struct sim *sim, const struct sim_lend *lend)
         reclaim_guest(sim, lend);
         return;
     }
-    hypercall(sim, lend->cpu);
+    sim_hypercall(sim, lend->cpu);
     /* The hypervisor wipes what it had before the host sees it again. */
     sim_charge(sim, SIM_CAUSE_zero, SIM_COST(sim, clear_page));
     if (hyp_hyp_donate_host(&sim->hyp, lend->pa.v >> PAGE_SHIFT, 1) != HYP_OK)
@@ -204,7 +203,7 @@ void sim_lend_reclaim(struct sim *sim, const struct sim_lend *lend)
 
 bool sim_lend_force_reclaim(struct sim *sim, const struct sim_stray *stray)
 {
-    hypercall(sim, stray->request.cpu);
+    sim_hypercall(sim, stray->request.cpu);
     if (hyp_force_reclaim(&sim->hyp, stray->pa) != HYP_OK)
         return false;
     sim_count(sim, SIM_COUNT_forced_reclaims, 1);

@@ -236,6 +236,8 @@ void sim_stray_exit(struct sim *sim);
 
 /* ---- sim/lend.c: pages change hands through the core ---- */
 
+/* Charges one call: entry into the hypervisor, exit from it, and what every call does. */
+void sim_hypercall(struct sim *sim, uint8_t cpu);
 bool sim_lend_donate(struct sim *sim, const struct sim_lend *lend);
 void sim_lend_reclaim(struct sim *sim, const struct sim_lend *lend);
 /* The host gets the page back by force, wiped; false when the core refuses. */
