@@ -30,21 +30,24 @@
 #define FL_PRINT 0x1002 /* (text, length): text to the console */
 #define FL_TALLY 0x1003 /* (text, length, value): a figure of the guest; the last value counts */
 #define FL_MARK  0x1004 /* (text, length): a phase begins */
-#define FL_LEND                                                                                    \
-    0x1005               /* (pa, owner): the kernel lends a page, the way the strategy does it;    \
-                            owner 0: to the hypervisor, n: to guest VM n. 0, or -1 refused */
-#define FL_RETURN 0x1006 /* (pa): and takes it back. 0, or -1 */
-#define FL_CPU_ON                                                                                  \
-    0x1007                /* (cpu, entry, argument): starts a CPU; there first arguments are       \
-                             `argument` and the CPU number, stack as on CPU 0 */
-#define FL_TIMER   0x1008 /* (instructions): one interrupt when that many have run; 0 none */
-#define FL_HANDLER 0x1009 /* (address): the SDEI handler of this kernel (see below) */
-#define FL_RESUME  0x100a /* (pc): from an SDEI handler, on at `pc` with the registers of before */
-#define FL_VCPU_RUN                                                                                \
-    0x100b            /* (entry ipa, argument): runs the loaded vCPU's VM, translation off,        \
-                         until it calls FL_VM_EXIT or faults: enum fl_vm_exit; its value */
-#define FL_XOM 0x100c /* x86 (operation): execute-only memory for this kernel, enum fl_xom */
-#define FL_ASI 0x100d /* x86 (operation, ...): enum fl_asi */
+/* (pa, owner): the kernel lends a page, the way the strategy does it; owner 0: to the hypervisor,
+ * n: to guest VM n. 0, or -1 refused. And (pa): it takes the page back. */
+#define FL_LEND   0x1005
+#define FL_RETURN 0x1006
+/* (cpu, entry, argument): starts a CPU with a stack of its own; its first arguments are `argument`
+ * and the CPU number. */
+#define FL_CPU_ON 0x1007
+#define FL_TIMER  0x1008 /* (instructions): one interrupt when that many have run; 0 none */
+/* (address): the SDEI handler of this kernel; it is entered with (fault address, pc) and ends with
+ * FL_RESUME (pc, register, value): on at `pc`, with the registers of before, but that one (31:
+ * none) is `value`. */
+#define FL_HANDLER 0x1009
+#define FL_RESUME  0x100a
+/* (entry ipa, argument): runs the loaded vCPU's VM, translation off, until it calls FL_VM_EXIT or
+ * faults: enum fl_vm_exit, and its value. */
+#define FL_VCPU_RUN 0x100b
+#define FL_XOM      0x100c /* x86 (enum fl_xom): execute-only memory for this kernel */
+#define FL_ASI      0x100d /* x86 (enum fl_asi, ...): address space isolation of this kernel */
 
 /* Calls of a guest VM (under FL_VCPU_RUN). */
 #define FL_VM_SHARE   0x2000 /* (ipa): shares a page of its own with the host */
