@@ -57,6 +57,10 @@
 /* x86: vector of the timer. A #VE comes at 20, a #PF at 14 with the code that was injected. */
 #define FL_VECTOR_TIMER 32
 
+/* arm64, FL_STRAY_SYNDROME: the data fault status code of such an abort, one that the architecture
+ * has not given away (DDI 0487, ESR_EL1, DFSC). */
+#define FL_DFSC_LENT 0x3c
+
 #ifndef __ASSEMBLER__
 
 /* FL_XOM (operation): 0, or -1. */
@@ -104,7 +108,7 @@ enum fl_stray {
     FL_STRAY_SEA,       /* external abort, for which this kernel panics */
     FL_STRAY_SEA_FIXUP, /* external abort, whose handler consults the exception table */
     FL_STRAY_REFLECT,   /* arm64: data abort with S1PTW, translation fault */
-    FL_STRAY_SYNDROME,  /* arm64: data abort with a status of its own (see docs/GUESTS.md) */
+    FL_STRAY_SYNDROME,  /* arm64: data abort with a status of its own, FL_DFSC_LENT */
     FL_STRAY_SDEI,      /* arm64: FL_HANDLER's address is entered: (fault address, pc) */
     FL_STRAY_PF,        /* x86: #PF with P=0 */
     FL_STRAY_VE,        /* x86: #VE */
