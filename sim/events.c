@@ -206,6 +206,14 @@ void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_
     case TRACE_VMENTER:
     case TRACE_VMEXIT:
     case TRACE_CLEAR:
+        break;
+    case TRACE_WORD:
+    case TRACE_SYSREG:
+    case TRACE_INVALIDATE:
+    case TRACE_ARGS:
+    case TRACE_CALL:
+        sim_guest_event(sim, rec, event);
+        break;
     case TRACE_KIND_COUNT:
         break;
     }

@@ -21,14 +21,29 @@
 
 enum { X86_HOST_VPID = 1 };
 
-static void set_arm64(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2)
+void sim_host_regs_init(struct sim *sim, unsigned int cpu)
 {
+    uint64_t *reg = sim->cpu_state[cpu].reg;
+
+    reg[TRACE_SCTLR_EL1] = SCTLR_M;
+    reg[TRACE_TCR_EL1] = TCR_EL1;
+    reg[TRACE_TTBR0_EL1] = sim->map.user_root.v;
+    reg[TRACE_TTBR1_EL1] = sim->map.kernel_root.v;
+    reg[TRACE_MAIR_EL1] = MAIR_EL1;
+    reg[TRACE_CR0] = MMU_X86_CR0_PG | MMU_X86_CR0_WP | 1;
+    reg[TRACE_CR3] = sim->map.kernel_root.v;
+    reg[TRACE_CR4] = MMU_X86_CR4_PAE | MMU_X86_CR4_PGE;
+}
+
+static void set_arm64(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2, bool vm)
+{
+    const uint64_t *reg = sim->cpu_state[cpu].reg;
     struct mmu_arm64_regs regs = {
-        .sctlr = SCTLR_M,
-        .tcr = TCR_EL1,
-        .ttbr0 = sim->map.user_root.v,
-        .ttbr1 = sim->map.kernel_root.v,
-        .mair = MAIR_EL1,
+        .sctlr = vm ? 0 : reg[TRACE_SCTLR_EL1],
+        .tcr = reg[TRACE_TCR_EL1],
+        .ttbr0 = reg[TRACE_TTBR0_EL1],
+        .ttbr1 = reg[TRACE_TTBR1_EL1],
+        .mair = reg[TRACE_MAIR_EL1],
         .hcr = HCR_RW,
         .pa_bits = 48,
         .fwb = SIM_GET(&sim->config, s2, fwb) != 0,
@@ -45,12 +60,13 @@ static void set_arm64(struct sim *sim, unsigned int cpu, const struct hyp_root *
     mmu_set_regs(sim->mmu, cpu, MMU_EL10, &regs);
 }
 
-static void set_x86(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2)
+static void set_x86(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2, bool vm)
 {
+    const uint64_t *reg = sim->cpu_state[cpu].reg;
     struct mmu_x86_regs regs = {
-        .cr0 = MMU_X86_CR0_PG | MMU_X86_CR0_WP | 1,
-        .cr3 = sim->map.kernel_root.v,
-        .cr4 = MMU_X86_CR4_PAE | MMU_X86_CR4_PGE,
+        .cr0 = vm ? 1 : reg[TRACE_CR0],
+        .cr3 = reg[TRACE_CR3],
+        .cr4 = reg[TRACE_CR4],
         .efer = MMU_X86_EFER_LMA | MMU_X86_EFER_NXE,
         .pat = MMU_X86_PAT_RESET,
         .pa_bits = SIM_X86_PA_BITS,
@@ -62,17 +78,22 @@ static void set_x86(struct sim *sim, unsigned int cpu, const struct hyp_root *st
     if (stage2) {
         regs.ept = true;
         regs.eptp = stage2->tcr;
-        regs.vpid = X86_HOST_VPID;
+        regs.vpid = (uint16_t)(X86_HOST_VPID + stage2->vmid);
     }
     mmu_set_x86(sim->mmu, cpu, &regs);
 }
 
-void sim_host_regs(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2)
+void sim_host_regs(struct sim *sim, unsigned int cpu)
 {
+    const struct sim_cpu_state *state = &sim->cpu_state[cpu];
+    const struct hyp_vm *vm = state->vm ? hyp_vm_find(&sim->hyp, state->vm) : NULL;
+    struct hyp_root root = vm ? hyp_vm_root(&sim->hyp, vm) : state->stage2;
+    const struct hyp_root *stage2 = state->has_stage2 ? &root : NULL;
+
     if (sim->map.x86)
-        set_x86(sim, cpu, stage2);
+        set_x86(sim, cpu, stage2, vm != NULL);
     else
-        set_arm64(sim, cpu, stage2);
+        set_arm64(sim, cpu, stage2, vm != NULL);
 }
 
 static void invalidate_arm64(struct sim *sim, uint8_t cpu, enum mmu_tlbi op, uint64_t start,

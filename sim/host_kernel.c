@@ -63,8 +63,10 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
         if (!map_linear(sim, hyp_pa(start), hyp_pa(end)))
             return out_of_tables(error);
     }
-    for (unsigned int cpu = 0; cpu < sim->cpus; cpu++)
-        sim_host_regs(sim, cpu, NULL);
+    for (unsigned int cpu = 0; cpu < sim->cpus; cpu++) {
+        sim_host_regs_init(sim, cpu);
+        sim_host_regs(sim, cpu);
+    }
     return SIM_OK;
 }
 

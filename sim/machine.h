@@ -64,6 +64,33 @@ enum { SIM_KINDS_ALL, SIM_KINDS_UNMAPPED, SIM_KINDS_HYPERVISOR };
 
 enum sim_outcome { SIM_RETRY, SIM_FIXED, SIM_PANIC };
 
+/* One access that does not leave its page. */
+struct sim_access {
+    uint64_t va, pc;
+    uint8_t cpu, el; /* el: 0 user, 1 kernel */
+    uint8_t kind;    /* enum mmu_access */
+};
+
+/* How it went, for those who execute rather than replay. */
+struct sim_met {
+    struct mmu_request request;
+    struct mmu_result result;
+    /* arm64: of the CPU before; what the core injected after a refused stage-2 fault. */
+    struct hyp_host_regs regs;
+};
+
+/* Translation state of one CPU. */
+struct sim_cpu_state {
+    uint64_t reg[TRACE_SYSREG_COUNT]; /* of the host kernel */
+    struct hyp_root stage2;           /* what the host runs under, once the hypervisor is live */
+    bool has_stage2;
+    hyp_handle_t vm; /* the VM that runs, translation of stage 1 off; 0: the host */
+    /* Arguments of the next call from the third on; after it the first two, as the core left them,
+     * and its result. */
+    uint64_t args[3];
+    int64_t result;
+};
+
 struct sim_strategy {
     const char *name, *summary;
     bool baseline;    /* no donation takes place */
@@ -71,6 +98,7 @@ struct sim_strategy {
     uint8_t recorded; /* donate.kinds under which this is what the recorded machine did; 0 none */
     bool edits_direct_map; /* needs a direct map of pages */
     bool stage2;           /* donations go through the hypervisor */
+    uint8_t stray;         /* enum fl_stray: how a stray access reaches a guest kernel */
     bool carve_out;        /* donated pages come from the carve-out, whatever place.policy says */
     /* Before the first record. May be NULL. */
     enum sim_status (*setup)(struct sim *sim, struct sim_error *error);
@@ -112,6 +140,8 @@ struct sim {
     uint64_t vmemmap_bytes;
 
     struct host_map map;
+    struct sim_cpu_state cpu_state[HYP_CPUS_MAX];
+    bool runs_guest;        /* a guest under emulation, or a trace of one */
     struct sim_page *pages; /* by frame, from ram_start on, carve-out included */
     uint64_t page_count;
     bool moves_pages; /* placement is not as recorded */
@@ -193,6 +223,15 @@ static inline struct trace_range sim_ram_range(const struct trace_header *header
                                 header->ram[i].end & ~UINT64_C(4095)};
 }
 
+/* ---- sim/access.c ---- */
+
+/* Anything but an L1 hit. False when the access did not complete; *met (may be NULL) says why. */
+bool sim_access(struct sim *sim, const struct sim_access *access, struct sim_met *met);
+
+/* ---- sim/guest_state.c: what a guest does to the state that translations depend on ---- */
+
+void sim_guest_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event);
+
 /* ---- sim/events.c: what the events of a trace do ---- */
 
 void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event);
@@ -224,8 +263,10 @@ enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_c
 
 /* ---- sim/host_cpu.c: what the host kernel tells its CPUs, by architecture ---- */
 
-/* Translation registers of one CPU; `stage2` is what it runs under, or NULL. */
-void sim_host_regs(struct sim *sim, unsigned int cpu, const struct hyp_root *stage2);
+/* The registers that the host kernel starts with, before there is a stage 2. */
+void sim_host_regs_init(struct sim *sim, unsigned int cpu);
+/* Tells the model the translation registers of one CPU, as cpu_state has them. */
+void sim_host_regs(struct sim *sim, unsigned int cpu);
 /* Kernel addresses, on all CPUs: one page with its walk-cache entries, leaves of a range, all. */
 void sim_host_invalidate_page(struct sim *sim, uint8_t cpu, uint64_t va);
 void sim_host_invalidate_range(struct sim *sim, uint8_t cpu, uint64_t va, uint64_t pages);

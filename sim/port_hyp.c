@@ -159,8 +159,11 @@ static void root_set(void *ctx, const struct hyp_root *root)
 {
     struct sim *sim = ctx;
 
-    if (root->kind == HYP_ROOT_STAGE2)
-        sim_host_regs(sim, sim->cpu, root);
+    if (root->kind != HYP_ROOT_STAGE2)
+        return;
+    sim->cpu_state[sim->cpu].stage2 = *root;
+    sim->cpu_state[sim->cpu].has_stage2 = true;
+    sim_host_regs(sim, sim->cpu);
 }
 
 static void event(void *ctx, const struct hyp_event *event)

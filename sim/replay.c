@@ -15,15 +15,8 @@
 #include "mmu/x86.h"
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, FAULTS_MAX = 64 };
+enum { PAGE_SHIFT = 12 };
 #define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
-
-/* One access, as the fault handling needs it. */
-struct access {
-    uint64_t va, pc;
-    uint8_t cpu;
-    bool store;
-};
 
 static uint64_t placed_va(const struct sim *sim, uint64_t va)
 {
@@ -33,193 +26,15 @@ static uint64_t placed_va(const struct sim *sim, uint64_t va)
     return sim_in_linear(sim, va) ? sim_linear_va(sim, sim_placed_pa(sim, pa)).v : va;
 }
 
-/* ---- strays ---- */
-
-/* "function+offset" of a zeropad load, from the recording's facts. */
-static void place_of(const struct sim *sim, uint64_t pc, char *place, size_t size)
-{
-    char key[24];
-    const char *line;
-
-    place[0] = '\0';
-    if (!sim->header->facts)
-        return;
-    snprintf(key, sizeof(key), "%" PRIx64 " ", pc);
-    line = strstr(sim->header->facts, key);
-    if (!line)
-        return;
-    line += strlen(key);
-    line += strcspn(line, " \n");
-    line += strspn(line, " ");
-    snprintf(place, size, "%.*s", (int)strcspn(line, "\n"), line);
-}
-
-/* Keeps the first reports, and a panic rather than a repair. */
-static void report(struct sim *sim, const struct sim_stray *stray, const struct sim_page *page,
-                   bool panic)
-{
-    unsigned int at = sim->report_count;
-
-    if (at == SIM_REPORTS_MAX) {
-        if (!panic)
-            return;
-        while (at > 0 && sim->report[at - 1].panic)
-            at--;
-        if (at == 0)
-            return;
-        at--;
-        memmove(&sim->report[at], &sim->report[at + 1],
-                (SIM_REPORTS_MAX - at - 1) * sizeof(sim->report[0]));
-        at = SIM_REPORTS_MAX - 1;
-    } else {
-        sim->report_count++;
-    }
-    struct sim_stray_report *entry = &sim->report[at];
-
-    *entry = (struct sim_stray_report){
-        .position = stray->position,
-        .pc = stray->pc,
-        .far = stray->request.va,
-        .ipa = stray->result.stage == 2 ? stray->pa.v : 0,
-        .esr = stray->esr,
-        .donated = page ? page->donated : 0,
-        .owner = page ? page->owner : 0,
-        .cpu = stray->request.cpu,
-        .panic = panic,
-    };
-    place_of(sim, stray->pc, entry->place, sizeof(entry->place));
-}
-
-/* The recorded page that a page of this machine stands for. */
-static struct sim_page *recorded_page(const struct sim *sim, hyp_pa_t pa)
-{
-    struct sim_page *page = sim_page_at(sim, pa);
-
-    return page && page->moved ? sim_page_at(sim, sim_placed_pa(sim, pa)) : page;
-}
-
-/* What the level that takes the fault is told: ESR, #PF error code, or exit qualification. */
-static uint64_t syndrome(const struct sim *sim, const struct mmu_request *request,
-                         const struct mmu_result *result)
-{
-    if (!sim->map.x86)
-        return mmu_arm64_esr(request, result, result->stage == 2 ? 2 : 1);
-    return result->stage == 2 ? mmu_x86_qualification(request, result)
-                              : mmu_x86_pf_code(request, result);
-}
-
-/* An access met a lent page: the strategy decides. */
-static enum sim_outcome meet_stray(struct sim *sim, const struct access *access,
-                                   const struct mmu_request *request,
-                                   const struct mmu_result *result, uint64_t begun)
-{
-    struct sim_stray stray = {
-        .request = *request,
-        .result = *result,
-        .pc = access->pc,
-        .position = sim->position,
-        .esr = syndrome(sim, request, result),
-    };
-    enum sim_outcome outcome;
-
-    if (result->stage == 2) {
-        stray.pa = hyp_pa(result->ipa.v & ~(PAGE_BYTES - 1));
-        outcome = sim->strategy->abort ? sim->strategy->abort(sim, &stray) : SIM_PANIC;
-    } else {
-        stray.pa = hyp_pa((request->va - sim->header->linear_start + sim->header->linear_pa) &
-                          ~(PAGE_BYTES - 1));
-        outcome = sim_kernel_fault(sim, access->pc, SIM_COST(sim, kernel_fault));
-    }
-    sim_count(sim, SIM_COUNT_strays, 1);
-    sim_count(sim, outcome == SIM_PANIC ? SIM_COUNT_panics : SIM_COUNT_survived, 1);
-    sim_histogram_add(sim->stats.stray_latency, sim_stats_cycles(&sim->stats) - begun);
-    report(sim, &stray, recorded_page(sim, stray.pa), outcome == SIM_PANIC);
-    sim->pending_position = sim->position + 1;
-    sim->pending_far = request->va;
-    sim->pending_pc = access->pc;
-    return outcome;
-}
-
-/* What the core says to a stage-2 fault: true when it mapped something and the access may retry. */
-static bool core_maps(struct sim *sim, const struct access *access,
-                      const struct mmu_request *request, const struct mmu_result *result)
-{
-    struct hyp_abort abort = {.far = request->va, .ipa = result->ipa, .ipa_valid = true};
-    struct hyp_host_regs regs = {.spsr = 5, .elr = access->pc};
-
-    if (sim->map.x86)
-        return hyp_host_touch(&sim->hyp, result->ipa) != HYP_HOST_INJECTED;
-    abort.esr = mmu_arm64_esr(request, result, 2);
-    return hyp_host_abort(&sim->hyp, &abort, &regs) != HYP_HOST_INJECTED;
-}
-
-/* A stage-2 fault: the core's handler, unless the page is lent: then the strategy says what
- * happens, the exit included. */
-static enum sim_outcome stage2_fault(struct sim *sim, const struct access *access,
-                                     const struct mmu_request *request,
-                                     const struct mmu_result *result)
-{
-    uint64_t begun = sim_stats_cycles(&sim->stats);
-
-    sim->cpu = access->cpu;
-    if (core_maps(sim, access, request, result)) {
-        sim_count(sim, SIM_COUNT_exits, 1);
-        sim_charge(sim, SIM_CAUSE_host_fault, SIM_COST(sim, exit) + SIM_COST(sim, s2_fault));
-        return SIM_RETRY;
-    }
-    return meet_stray(sim, access, request, result, begun);
-}
-
-static enum sim_outcome stage1_fault(struct sim *sim, const struct access *access,
-                                     const struct mmu_request *request,
-                                     const struct mmu_result *result)
-{
-    hyp_pa_t pa = hyp_pa(request->va - sim->header->linear_start + sim->header->linear_pa);
-    bool carve = pa.v - sim->layout.carve.v < sim->layout.carve_end.v - sim->layout.carve.v;
-
-    if (sim_in_linear(sim, request->va) || carve)
-        return meet_stray(sim, access, request, result, sim_stats_cycles(&sim->stats));
-    sim_count(sim, SIM_COUNT_unrecorded, 1);
-    return SIM_FIXED;
-}
-
-/* Everything but an L1 hit. False when the access did not complete. */
-static bool access_slowly(struct sim *sim, const struct access *access)
-{
-    struct mmu_request request = {
-        .va = access->va,
-        .cpu = access->cpu,
-        .regime = (uint8_t)sim->regime,
-        .el = 1,
-        .access = access->store ? MMU_WRITE : MMU_READ,
-    };
-    struct mmu_result result;
-
-    for (int i = 0; i < FAULTS_MAX; i++) {
-        enum sim_outcome outcome;
-
-        mmu_translate(sim->mmu, &request, &result);
-        sim_charge(sim, result.source == MMU_SRC_L2 ? SIM_CAUSE_l2_hit : SIM_CAUSE_walk,
-                   result.cycles);
-        if (result.fault == MMU_OK)
-            return true;
-        outcome = result.stage == 2 ? stage2_fault(sim, access, &request, &result)
-                                    : stage1_fault(sim, access, &request, &result);
-        if (outcome != SIM_RETRY)
-            return false;
-    }
-    sim->stuck = true;
-    return false;
-}
-
 /* An access that reaches into the next page: both halves must translate. */
-static void access_across(struct sim *sim, struct access *access, bool zeropad, uint64_t recorded)
+static void access_across(struct sim *sim, struct sim_access *access, bool zeropad,
+                          uint64_t recorded)
 {
     uint64_t next = hyp_align_down(access->va, PAGE_BYTES) + PAGE_BYTES;
     unsigned int level;
 
     sim_count(sim, SIM_COUNT_crossings, zeropad);
-    if (!access_slowly(sim, access))
+    if (!sim_access(sim, access, NULL))
         return;
     /* A word load runs into the page that is next in this machine; a buffer of several pages goes
      * on where its next page went. */
@@ -230,7 +45,7 @@ static void access_across(struct sim *sim, struct access *access, bool zeropad, 
         sim_count(sim, SIM_COUNT_unrecorded, 1);
         return;
     }
-    access_slowly(sim, access);
+    sim_access(sim, access, NULL);
 }
 
 /* ---- the loop ---- */
@@ -262,17 +77,25 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
         zeropads += site->zeropad;
         bool crosses = (va & (PAGE_BYTES - 1)) + size > PAGE_BYTES;
 
-        if (HYP_LIKELY(!crosses) &&
+        if (HYP_LIKELY(!crosses) && HYP_LIKELY(!(site->fetch | site->user)) &&
             HYP_LIKELY(
                 mmu_hit(cpus[rec->cpu], regime, 1, site->store ? MMU_WRITE : MMU_READ, va, &pa)))
             continue;
-        struct access access = {.va = va, .pc = site->pc, .cpu = rec->cpu, .store = site->store};
+        struct sim_access access = {
+            .va = va,
+            .pc = site->pc,
+            .cpu = rec->cpu,
+            .el = !site->user,
+            .kind = site->fetch   ? MMU_FETCH
+                    : site->store ? MMU_WRITE
+                                  : MMU_READ,
+        };
 
         sim->position = block->first + i;
         if (crosses)
             access_across(sim, &access, site->zeropad, rec->addr);
         else
-            access_slowly(sim, &access);
+            sim_access(sim, &access, NULL);
     }
     sim_count(sim, SIM_COUNT_accesses, block->count - events);
     sim_count(sim, SIM_COUNT_zeropad_loads, zeropads);

@@ -9,8 +9,12 @@ static void dump_access(const struct trace_block *block, const struct trace_rec 
 {
     const struct trace_site *site = &block->sites[rec->site];
 
-    fprintf(out, "%s%u va=%016" PRIx64 " pc=%016" PRIx64 "%s", site->store ? "store" : "load",
-            1u << site->size_log2, rec->addr, site->pc, site->zeropad ? " zeropad" : "");
+    fprintf(out, "%s%u va=%016" PRIx64 " pc=%016" PRIx64 "%s%s",
+            site->fetch   ? "fetch"
+            : site->store ? "store"
+                          : "load",
+            1u << site->size_log2, rec->addr, site->pc, site->zeropad ? " zeropad" : "",
+            site->user ? " user" : "");
 }
 
 static const char *owner_name(uint32_t owner)
@@ -58,8 +62,10 @@ static void dump_event(const struct trace_block *block, const struct trace_rec *
 
     switch ((enum trace_kind)rec->kind) {
     case TRACE_PAGE:
-        fprintf(out, "page va=%016" PRIx64 " pa=%" PRIx64 "%s", rec->addr, event->a,
-                event->b & 1 ? " device" : "");
+        fprintf(out, "page va=%016" PRIx64 " pa=%" PRIx64 "%s%s%s", rec->addr, event->a,
+                event->b & TRACE_PAGE_DEVICE ? " device" : "",
+                event->b & TRACE_PAGE_CODE ? " code" : "",
+                event->b & TRACE_PAGE_READONLY ? " readonly" : "");
         break;
     case TRACE_ALLOC:
         fprintf(out, "alloc pa=%" PRIx64 " order=%" PRIu64 " class=%s migratetype=%" PRIu64,
@@ -103,6 +109,11 @@ static void dump_event(const struct trace_block *block, const struct trace_rec *
     case TRACE_IRQ:
     case TRACE_VMENTER:
     case TRACE_VMEXIT:
+    case TRACE_WORD:
+    case TRACE_SYSREG:
+    case TRACE_INVALIDATE:
+    case TRACE_ARGS:
+    case TRACE_CALL:
     case TRACE_KIND_COUNT:
         fprintf(out, "%s addr=%" PRIx64 " a=%" PRIx64 " b=%" PRIx64, name, rec->addr, event->a,
                 event->b);

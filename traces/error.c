@@ -38,6 +38,11 @@ const char *trace_kind_name(enum trace_kind kind)
         [TRACE_CLEAR] = "clear",
         [TRACE_MARK] = "mark",
         [TRACE_PAGE_FLAGS] = "page-flags",
+        [TRACE_WORD] = "word",
+        [TRACE_SYSREG] = "sysreg",
+        [TRACE_INVALIDATE] = "invalidate",
+        [TRACE_ARGS] = "args",
+        [TRACE_CALL] = "call",
     };
 
     return (unsigned int)kind < TRACE_KIND_COUNT ? names[kind] : "unknown";

@@ -43,12 +43,19 @@ static void filter_close(struct trace_source *source)
     free(filter);
 }
 
+/* What a guest under emulation did to translation: state that no opening can sum up, so it passes
+ * from the beginning of the trace on. */
+static bool is_guest_state(uint8_t kind)
+{
+    return kind >= TRACE_WORD;
+}
+
 /* Records that change what later ones mean; they are kept whatever CPU they come from. */
 static bool is_state(uint8_t kind)
 {
     return kind == TRACE_PAGE || kind == TRACE_DONATE || kind == TRACE_RECLAIM ||
            kind == TRACE_SHARE || kind == TRACE_UNSHARE || kind == TRACE_PAGE_FLAGS ||
-           kind == TRACE_MARK;
+           kind == TRACE_MARK || is_guest_state(kind);
 }
 
 static bool wanted(struct filter *filter, const struct trace_rec *rec)
@@ -131,6 +138,8 @@ static long pass(struct filter *filter, const struct trace_block *in)
         if (!filter->open) {
             if (event && !trace_state_apply(&filter->state, rec, arguments, text))
                 return -1;
+            if (is_guest_state(rec->kind))
+                filter->rec[count++] = *rec;
             continue;
         }
         if (closes(filter, rec, arguments, text, in->first + i))

@@ -5,6 +5,8 @@
 
 #define SITE_STORE   8u
 #define SITE_ZEROPAD 16u
+#define SITE_FETCH   32u
+#define SITE_USER    64u
 
 void native_put_block(struct trace_bytes *out, const struct native_block *block)
 {
@@ -83,6 +85,10 @@ void native_put_site(struct trace_bytes *out, const struct trace_site *site, uin
         attributes |= SITE_STORE;
     if (site->zeropad)
         attributes |= SITE_ZEROPAD;
+    if (site->fetch)
+        attributes |= SITE_FETCH;
+    if (site->user)
+        attributes |= SITE_USER;
     trace_put_s(out, site->pc - *last_pc);
     trace_put_byte(out, (uint8_t)attributes);
     *last_pc = site->pc;
@@ -99,6 +105,8 @@ bool native_get_site(struct trace_cursor *in, struct trace_site *site, uint64_t 
         .size_log2 = attributes & 7u,
         .store = (attributes & SITE_STORE) != 0,
         .zeropad = (attributes & SITE_ZEROPAD) != 0,
+        .fetch = (attributes & SITE_FETCH) != 0,
+        .user = (attributes & SITE_USER) != 0,
     };
-    return !in->failed && attributes < 2 * SITE_ZEROPAD;
+    return !in->failed && attributes < 2 * SITE_USER;
 }

@@ -87,9 +87,9 @@ static int check_fixed(struct native_reader *reader, struct trace_error *error)
         return trace_fail(error, "%s: not a native trace: expected FLTRACE at byte 0",
                           reader->path);
     version = trace_get_fixed(&in, 4);
-    if (version != TRACE_VERSION)
-        return trace_fail(error, "%s: format version %llu at byte 8, expected %d", reader->path,
-                          (ull)version, TRACE_VERSION);
+    if (version < 1 || version > TRACE_VERSION)
+        return trace_fail(error, "%s: format version %llu at byte 8, expected 1 to %d",
+                          reader->path, (ull)version, TRACE_VERSION);
     in.at = reader->packed.at + NATIVE_HEADER_SIZE - 8;
     if (trace_get_fixed(&in, 8) != trace_checksum(reader->packed.at, NATIVE_HEADER_SIZE - 8))
         return trace_fail(error, "%s: the checksum of the file header (byte 32) does not match",

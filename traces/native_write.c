@@ -156,7 +156,8 @@ uint64_t trace_writer_position(const struct trace_writer *writer)
 static size_t site_hash(const struct trace_site *site)
 {
     uint64_t key = site->pc ^ (uint64_t)site->size_log2 << 56 ^ (uint64_t)site->store << 60 ^
-                   (uint64_t)site->zeropad << 61;
+                   (uint64_t)site->zeropad << 61 ^ (uint64_t)site->fetch << 62 ^
+                   (uint64_t)site->user << 63;
 
     return (size_t)((key * 0x9e3779b97f4a7c15u) >> 20);
 }
@@ -164,7 +165,7 @@ static size_t site_hash(const struct trace_site *site)
 static bool same_site(const struct trace_site *a, const struct trace_site *b)
 {
     return a->pc == b->pc && a->size_log2 == b->size_log2 && a->store == b->store &&
-           a->zeropad == b->zeropad;
+           a->zeropad == b->zeropad && a->fetch == b->fetch && a->user == b->user;
 }
 
 /* The slot of this site, or the empty slot where it belongs. */

@@ -2,8 +2,8 @@
 /* The state behind a position of a trace; see state.h. */
 #include "traces/state.h"
 
-#define PAGE_DEVICE 1u
-#define PAGE_KNOWN  2u
+#define PAGE_FLAGS (TRACE_PAGE_DEVICE | TRACE_PAGE_CODE | TRACE_PAGE_READONLY)
+#define PAGE_KNOWN 8u
 
 struct trace_state trace_state_of(const struct trace_header *header)
 {
@@ -113,7 +113,7 @@ bool trace_state_apply(struct trace_state *state, const struct trace_rec *rec,
         if (!entry)
             return false;
         entry->a = event->a;
-        entry->b = (event->b & PAGE_DEVICE) | PAGE_KNOWN;
+        entry->b = (event->b & PAGE_FLAGS) | PAGE_KNOWN;
         return true;
     case TRACE_DONATE:
     case TRACE_RECLAIM:
@@ -139,6 +139,11 @@ bool trace_state_apply(struct trace_state *state, const struct trace_rec *rec,
     case TRACE_VMENTER:
     case TRACE_VMEXIT:
     case TRACE_CLEAR:
+    case TRACE_WORD:
+    case TRACE_SYSREG:
+    case TRACE_INVALIDATE:
+    case TRACE_ARGS:
+    case TRACE_CALL:
     case TRACE_KIND_COUNT:
         break;
     }
@@ -202,7 +207,7 @@ static bool add_pages(const struct trace_state *state, struct trace_opening *ope
     for (size_t i = 0; done && i < state->pages.count; i++)
         done = add(opening, TRACE_PAGE, sorted[i].key << state->page_shift,
                    &(struct trace_event){
-                       .a = sorted[i].a, .b = sorted[i].b & PAGE_DEVICE, .clock = state->clock});
+                       .a = sorted[i].a, .b = sorted[i].b & PAGE_FLAGS, .clock = state->clock});
     free(sorted);
     return done;
 }

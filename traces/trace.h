@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TRACE_VERSION 1
+#define TRACE_VERSION 2 /* readers take 1, too: it has no guest runs */
 
 /*
  * What went wrong, for one clear message: file, position, what was expected.
@@ -29,8 +29,8 @@ enum trace_arch { TRACE_ARCH_ARM64 = 1, TRACE_ARCH_X86_64 = 2 };
 enum trace_kind {
     TRACE_ACCESS = 0, /* addr: va of the first byte; site: which instruction, how */
     /* All others are events: `site` indexes the block's events, which hold the arguments. */
-    TRACE_PAGE,    /* addr: va page address; a: pa; b: 1 if device. A translation outside the
-                      direct map, before its first use and after each change */
+    TRACE_PAGE,    /* addr: va page address; a: pa; b: TRACE_PAGE_* flags. A translation outside
+                      the direct map, before its first use and after each change */
     TRACE_ALLOC,   /* addr: pa; a: order; b: enum trace_alloc_class; task */
     TRACE_FREE,    /* addr: pa; a: order; b: 1 if freed in a batch */
     TRACE_DONATE,  /* addr: pa; a: pages; owner; b: TRACE_DONATE_* flags */
@@ -49,8 +49,38 @@ enum trace_kind {
     TRACE_CLEAR,      /* a page clear (clear_page); addr: pa where known, else 0; a: pages */
     TRACE_MARK,       /* a: enum trace_mark; b: offset into the block's text */
     TRACE_PAGE_FLAGS, /* addr: pa of the first page; a: pages; b: kpageflags word of each */
+    /* What a guest under emulation did to the state that translations depend on; replayed. */
+    TRACE_WORD,       /* addr: pa, a multiple of 8; a: the 64-bit word that is there now */
+    TRACE_SYSREG,     /* addr: enum trace_sysreg; a: its value */
+    TRACE_INVALIDATE, /* addr: operand (Xt; linear address); a: instruction, as TRACE_INVAL_*; b, c:
+                         type and PCID */
+    TRACE_ARGS,       /* addr, a, b, c: arguments 3 to 6 of the call that follows */
+    TRACE_CALL,       /* addr: number of the core's hypercall; a, b, c: its first three arguments */
     TRACE_KIND_COUNT
 };
+
+/* Flags of a TRACE_PAGE. Without the last two a page is writable, not executable. */
+#define TRACE_PAGE_DEVICE   1u
+#define TRACE_PAGE_CODE     2u
+#define TRACE_PAGE_READONLY 4u
+
+enum trace_sysreg {
+    TRACE_SCTLR_EL1,
+    TRACE_TCR_EL1,
+    TRACE_TTBR0_EL1,
+    TRACE_TTBR1_EL1,
+    TRACE_MAIR_EL1,
+    TRACE_CR0,
+    TRACE_CR3,
+    TRACE_CR4,
+    TRACE_SYSREG_COUNT,
+    /* Not a register: the handle of the VM that the CPU runs, 0 for its host. */
+    TRACE_SYSREG_VM = 0x100,
+};
+
+/* TRACE_INVALIDATE, arm64: op1, CRn, CRm and op2 of the SYS instruction. x86: one of the others. */
+#define TRACE_INVAL_SYS(op1, crn, crm, op2) ((op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
+enum trace_x86_inval { TRACE_INVLPG = 1, TRACE_INVPCID, TRACE_MOV_CR3, TRACE_MOV_CR4 };
 
 enum trace_alloc_class {
     TRACE_ALLOC_OTHER,
@@ -96,6 +126,8 @@ struct trace_site {
     uint8_t size_log2;
     bool store;
     bool zeropad; /* a load_unaligned_zeropad() word */
+    bool fetch;   /* of instructions */
+    bool user;    /* made at EL0 or ring 3 */
     /* For a zeropad load that the recorded kernel had to repair: the stream shows the attempt as an
      * access of this site, followed by its TRACE_KFAULT. */
 };
@@ -169,7 +201,7 @@ struct trace_writer;
 /* The header is copied. path "-" is standard output. level: zstd level, 0 for the default. */
 struct trace_writer *trace_create(const char *path, const struct trace_header *header, int level,
                                   struct trace_error *error);
-/* Returns the site's index, the same for the same (pc, size, store, zeropad). */
+/* Returns the site's index, the same for the same instruction and kind of access. */
 uint32_t trace_write_site(struct trace_writer *writer, const struct trace_site *site);
 int trace_write_access(struct trace_writer *writer, unsigned int cpu, uint32_t site, uint64_t va,
                        struct trace_error *error);

@@ -77,8 +77,10 @@ static const char *define_site(struct zprec *stream, struct trace_cursor *in)
     if (attributes >= 2 * SITE_ZEROPAD || stream->site_count == NATIVE_SITES_MAX)
         return "impossible access site";
     stream->sites[stream->site_count++] = (struct zprec_site){
-        .site = {stream->pc, attributes & 7u, (attributes & SITE_STORE) != 0,
-                 (attributes & SITE_ZEROPAD) != 0},
+        .site = {.pc = stream->pc,
+                 .size_log2 = attributes & 7u,
+                 .store = (attributes & SITE_STORE) != 0,
+                 .zeropad = (attributes & SITE_ZEROPAD) != 0},
     };
     return NULL;
 }

@@ -152,10 +152,10 @@ static void another_version_is_refused(void **state)
     struct trace_error error = {""};
     int status;
 
-    damage->bytes[8] = 2;
+    damage->bytes[8] = 3;
     file_write(scratch_path(&damage->scratch, "t"), damage->bytes, damage->size);
     assert_int_equal(read_damaged(damage, &status, &error), -1);
-    assert_non_null(strstr(error.text, "format version 2 at byte 8, expected 1"));
+    assert_non_null(strstr(error.text, "format version 3 at byte 8, expected 1 to 2"));
 }
 
 static void bytes_after_the_end_are_refused(void **state)

@@ -18,7 +18,7 @@ static void event(struct trace_writer *writer, enum trace_kind kind, unsigned in
 
 static void load(struct trace_writer *writer, unsigned int cpu, uint64_t va)
 {
-    struct trace_site site = {0xffff800080000100, 3, false, true};
+    struct trace_site site = {.pc = 0xffff800080000100, .size_log2 = 3, .zeropad = true};
     struct trace_error error = {""};
 
     assert_int_equal(trace_write_access(writer, cpu, trace_write_site(writer, &site), va, &error),

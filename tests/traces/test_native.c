@@ -98,7 +98,8 @@ static void the_same_site_has_one_index(void **state)
 {
     struct trace_header header = sample_header();
     struct trace_error error = {""};
-    struct trace_site site = {0xffff800080001234, 3, false, true}, other = site;
+    struct trace_site site = {.pc = 0xffff800080001234, .size_log2 = 3, .zeropad = true},
+                      other = site;
     struct scratch scratch;
     struct trace_writer *writer;
 
@@ -142,7 +143,7 @@ static void more_than_65536_sites_come_back(void **state)
     assert_non_null(writer);
     trace_writer_block(writer, 50000);
     for (uint64_t i = 0; i < 2 * COUNT; i++) {
-        struct trace_site site = {0xffff800080000000 + 4 * (i % COUNT), 3, false, false};
+        struct trace_site site = {.pc = 0xffff800080000000 + 4 * (i % COUNT), .size_log2 = 3};
         uint32_t index = trace_write_site(writer, &site);
 
         assert_int_equal(index, i % COUNT);
@@ -166,7 +167,7 @@ static void the_writer_refuses_what_it_cannot_store(void **state)
 {
     struct trace_header header = sample_header();
     struct trace_error error = {""};
-    struct trace_site site = {1, 0, false, false};
+    struct trace_site site = {.pc = 1};
     struct trace_event event = {0};
     struct scratch scratch;
     struct trace_writer *writer;

@@ -18,7 +18,8 @@ static void event(struct trace_writer *writer, enum trace_kind kind, uint64_t ad
 
 static void access_by(struct trace_writer *writer, bool store, bool zeropad, uint64_t va)
 {
-    struct trace_site site = {0xffff800080000100, 3, store, zeropad};
+    struct trace_site site = {
+        .pc = 0xffff800080000100, .size_log2 = 3, .store = store, .zeropad = zeropad};
     struct trace_error error = {""};
 
     assert_int_equal(trace_write_access(writer, 0, trace_write_site(writer, &site), va, &error), 0);

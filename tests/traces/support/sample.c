@@ -86,8 +86,14 @@ void sample_make(struct sample *sample, size_t count, uint64_t seed)
             uint64_t site = sample_random(&state) % 40;
 
             record->kind = TRACE_ACCESS;
-            record->site = (struct trace_site){0xffff800080000000 + site * 0x1234, site % 8,
-                                               site % 3 == 0, site % 7 == 0};
+            record->site = (struct trace_site){
+                .pc = 0xffff800080000000 + site * 0x1234,
+                .size_log2 = site % 8,
+                .store = site % 3 == 0,
+                .zeropad = site % 7 == 0,
+                .fetch = site % 5 == 0,
+                .user = site % 11 == 0,
+            };
             record->addr =
                 sample_random(&state) % 5 ? 0xffff000000000000 + i * 8 : any_number(&state);
             continue;
@@ -168,7 +174,8 @@ static int same(const struct trace_block *block, const struct trace_rec *rec,
         return 0;
     site = &block->sites[rec->site];
     return site->pc == record->site.pc && site->size_log2 == record->site.size_log2 &&
-           site->store == record->site.store && site->zeropad == record->site.zeropad;
+           site->store == record->site.store && site->zeropad == record->site.zeropad &&
+           site->fetch == record->site.fetch && site->user == record->site.user;
 }
 
 size_t sample_compare(const struct sample *sample, struct trace_source *source, size_t first,
