@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two CPUs: the first remaps a page of its own again and again, by break-before-make and with
+ * invalidation; the other reads it all the time and must never use the old translation.
+ *
+ * arm64 broadcasts its TLBI. x86 has no broadcast: the other CPU is asked to INVLPG, and is waited
+ * for.
+ *
+ * Arguments: rounds, bug=skip-tlbi (there is no invalidation at all).
+ */
+#include "kernel.h"
+
+#define PAGE_VA   0xffffa00000000000ul
+#define READS_MIN 16u /* of the other CPU, before a round and in it */
+
+static struct {
+    volatile uint64_t round;           /* the page holds at least this number */
+    volatile uint64_t shootdown, done; /* x86: asked for, and done */
+    volatile uint64_t reads, absent, stale;
+    volatile bool stop, stopped;
+} shared;
+
+static bool skip;
+
+/* The number in the page; 0 while it is not mapped. */
+static uint64_t read_page(void)
+{
+    uint64_t value;
+#if defined(__aarch64__)
+    __asm__ volatile("1: ldr %0, [%1]\n"
+                     "2:\n"
+                     ".pushsection .text.fixup, \"ax\"\n"
+                     "3: mov %0, xzr\n"
+                     "b 2b\n"
+                     ".popsection\n" FL_EXTABLE(1b, 3b)
+                     : "=&r"(value)
+                     : "r"(PAGE_VA)
+                     : "memory");
+#else
+    __asm__ volatile("1: mov (%1), %0\n"
+                     "2:\n"
+                     ".pushsection .text.fixup, \"ax\"\n"
+                     "3: xor %0, %0\n"
+                     "jmp 2b\n"
+                     ".popsection\n" FL_EXTABLE(1b, 3b)
+                     : "=&r"(value)
+                     : "r"(PAGE_VA)
+                     : "memory", "cc");
+#endif
+    return value;
+}
+
+static void barrier(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void check_page(void)
+{
+    uint64_t least = shared.round;
+    barrier();
+    uint64_t value = read_page();
+    if (value == 0) {
+        shared.absent++;
+    } else if (value < least) {
+        shared.stale++;
+    }
+    shared.reads++;
+}
+
+static void reader(uint64_t argument)
+{
+    (void)argument;
+    while (!shared.stop) {
+        check_page();
+        if (shared.done != shared.shootdown) {
+            uint64_t asked = shared.shootdown;
+            fl_flush_page(PAGE_VA);
+            barrier();
+            shared.done = asked;
+        }
+    }
+    shared.stopped = true;
+}
+
+static void wait_for_reads(uint64_t reads)
+{
+    uint64_t until = shared.reads + reads;
+    while (shared.reads < until) {
+        fl_relax();
+    }
+}
+
+/* Every CPU forgets the page, whose entry is empty now. */
+static void invalidate(void)
+{
+    if (skip) {
+        return;
+    }
+    fl_flush_page(PAGE_VA);
+#if !defined(__aarch64__)
+    shared.shootdown++;
+    while (shared.done != shared.shootdown) {
+        fl_relax();
+    }
+#endif
+}
+
+static void remap(uint64_t *pte, uint64_t pa)
+{
+    *(volatile uint64_t *)pte = 0;
+    invalidate();
+    fl_pte_set(pte, PAGE_VA, fl_pte_make(pa, FL_W));
+    barrier();
+}
+
+int guest_main(void)
+{
+    uint64_t rounds = fl_argument("rounds", 100);
+    unsigned int level;
+    skip = fl_argument_is("bug", "skip-tlbi");
+    if (fl_boot->cpus < 2) {
+        fl_fail("two CPUs are needed: --cpus 2\n");
+    }
+    uint64_t frames = fl_pages(2);
+    *(uint64_t *)fl_va(frames) = 1;
+    fl_map(PAGE_VA, frames, FL_W);
+    uint64_t *pte = fl_pte(PAGE_VA, &level);
+    shared.round = 1;
+    fl_check(fl_cpu_on(1, reader, 0));
+    wait_for_reads(1);
+
+    fl_mark("remap");
+    for (uint64_t round = 2; round < rounds + 2; round++) {
+        uint64_t frame = frames + (round & 1) * PAGE_SIZE;
+        check_page();
+        wait_for_reads(READS_MIN);
+        *(volatile uint64_t *)fl_va(frame) = round;
+        remap(pte, frame);
+        shared.round = round;
+        wait_for_reads(READS_MIN);
+    }
+    shared.stop = true;
+    while (!shared.stopped) {
+        fl_relax();
+    }
+    fl_tally("remaps", rounds);
+    fl_tally("reads", shared.reads);
+    fl_tally("reads while absent", shared.absent);
+    fl_tally("stale reads", shared.stale);
+    fl_print("%lu remaps, %lu reads, %lu of them stale\n", rounds, shared.reads, shared.stale);
+    return shared.stale != 0;
+}
