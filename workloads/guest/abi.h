@@ -96,7 +96,10 @@ struct fl_boot {
     uint64_t cpus;
     /* How an access to a lent page reaches this kernel, if at all: enum fl_stray. */
     uint64_t stray;
-    uint64_t features;   /* FL_FEATURE_* */
+    uint64_t features; /* FL_FEATURE_* */
+    /* x86, FL_STRAY_VE: pa of the virtualization-exception area (SDM vol. 3, 25.5.7.2); the handler
+     * clears the word at +4. */
+    uint64_t ve_area;
     char arguments[256]; /* words "name=value" of --args, NUL-terminated */
 };
 
