@@ -164,7 +164,7 @@ void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_
     case TRACE_PAGE:
         if (!sim_in_linear(sim, rec->addr))
             sim_host_page(sim, rec->cpu, hyp_va(rec->addr), sim_placed_pa(sim, hyp_pa(event->a)),
-                          event->b != 0);
+                          (unsigned int)event->b);
         break;
     case TRACE_ALLOC:
         mark_free(sim, pa, UINT64_C(1) << (event->a & 31), false);

@@ -70,9 +70,11 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
     return SIM_OK;
 }
 
-void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool device)
+void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, unsigned int flags)
 {
-    unsigned int attributes = device ? HOST_MAP_DEVICE : 0;
+    unsigned int attributes = (flags & TRACE_PAGE_DEVICE ? HOST_MAP_DEVICE : 0) |
+                              (flags & TRACE_PAGE_CODE ? HOST_MAP_CODE : 0) |
+                              (flags & TRACE_PAGE_READONLY ? HOST_MAP_READONLY : 0);
     unsigned int level;
     uint64_t leaf = host_map_leaf(&sim->map, va, &level);
     bool full;

@@ -108,6 +108,10 @@ static uint64_t encode_x86(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigne
         pte |= X86_PCD;
     if (attributes & HOST_MAP_USER)
         pte |= X86_USER;
+    if (attributes & HOST_MAP_CODE)
+        pte &= ~X86_XD;
+    if (attributes & HOST_MAP_READONLY)
+        pte &= ~X86_WRITE;
     return va.v >> 63 ? pte | X86_GLOBAL : pte;
 }
 
@@ -120,6 +124,10 @@ static uint64_t encode_arm64(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsig
     pte |= attributes & HOST_MAP_DEVICE ? PTE_ATTR(ATTR_DEVICE) : PTE_ATTR(ATTR_NORMAL) | PTE_SH_IS;
     if (attributes & HOST_MAP_USER)
         pte |= PTE_USER;
+    if (attributes & HOST_MAP_CODE)
+        pte &= ~PTE_PXN;
+    if (attributes & HOST_MAP_READONLY)
+        pte |= PTE_RDONLY;
     if (!(va.v & HYP_BIT(55)))
         pte |= PTE_NG;
     if (attributes & HOST_MAP_CONTIG)

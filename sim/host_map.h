@@ -25,7 +25,13 @@ struct host_map {
 };
 
 /* Attributes of a leaf. */
-enum { HOST_MAP_DEVICE = 1, HOST_MAP_USER = 2, HOST_MAP_CONTIG = 4 };
+enum {
+    HOST_MAP_DEVICE = 1,
+    HOST_MAP_USER = 2,
+    HOST_MAP_CONTIG = 4,
+    HOST_MAP_CODE = 8, /* the kernel's own */
+    HOST_MAP_READONLY = 16,
+};
 
 /* False when [tables, tables_end) is too small to hold the two roots. */
 bool host_map_init(struct host_map *map, struct sim_ram *ram, bool x86, hyp_pa_t tables,

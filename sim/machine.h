@@ -248,8 +248,8 @@ uint64_t sim_shootdown_cycles(const struct sim *sim, uint64_t pages, bool range)
 /* ---- sim/host_kernel.c: what the host kernel does ---- */
 
 enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error);
-/* A translation outside the direct map, as the recording shows it. */
-void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, bool device);
+/* A translation outside the direct map, as the recording shows it; TRACE_PAGE_* flags. */
+void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, unsigned int flags);
 /* set_direct_map_invalid_noflush() and set_direct_map_default_noflush() on one page. */
 void sim_direct_map_invalid(struct sim *sim, uint8_t cpu, hyp_pa_t pa);
 void sim_direct_map_default(struct sim *sim, uint8_t cpu, hyp_pa_t pa);

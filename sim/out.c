@@ -128,6 +128,14 @@ static void each_column(const struct sim_result *result, column_fn *column, void
     }
 }
 
+/* The columns of row `index`; what the rows are is the function's business. */
+typedef void each_fn(const void *rows, size_t index, column_fn *column, void *arg);
+
+static void each_of_result(const void *rows, size_t index, column_fn *column, void *arg)
+{
+    each_column((const struct sim_result *)rows + index, column, arg);
+}
+
 struct tsv {
     FILE *out;
     bool names, started;
@@ -149,16 +157,16 @@ static void tsv_column(void *arg, const char *group, const char *name, const cha
         fprintf(tsv->out, "%" PRIu64, value);
 }
 
-static void out_tsv(const struct sim_result *results, size_t count, FILE *out)
+static void out_tsv(each_fn *each, const void *rows, size_t count, FILE *out)
 {
     for (size_t i = 0; i < count; i++) {
         struct tsv names = {out, true, false}, values = {out, false, false};
 
         if (i == 0) {
-            each_column(&results[i], tsv_column, &names);
+            each(rows, i, tsv_column, &names);
             fputc('\n', out);
         }
-        each_column(&results[i], tsv_column, &values);
+        each(rows, i, tsv_column, &values);
         fputc('\n', out);
     }
 }
@@ -173,19 +181,19 @@ static void json_column(void *arg, const char *group, const char *name, const ch
     json_object_set_new(object, key, text ? json_string(text) : json_integer((json_int_t)value));
 }
 
-static void out_json(const struct sim_result *results, size_t count, FILE *out)
+static void out_json(each_fn *each, const void *rows, size_t count, FILE *out)
 {
-    json_t *rows = json_array();
+    json_t *array = json_array();
 
     for (size_t i = 0; i < count; i++) {
         json_t *object = json_object();
 
-        each_column(&results[i], json_column, object);
-        json_array_append_new(rows, object);
+        each(rows, i, json_column, object);
+        json_array_append_new(array, object);
     }
-    json_dumpf(rows, out, JSON_INDENT(2));
+    json_dumpf(array, out, JSON_INDENT(2));
     fputc('\n', out);
-    json_decref(rows);
+    json_decref(array);
 }
 
 void sim_out_results(const struct sim_result *results, size_t count, enum sim_format format,
@@ -197,10 +205,10 @@ void sim_out_results(const struct sim_result *results, size_t count, enum sim_fo
         table_causes(results, count, out);
         break;
     case SIM_FORMAT_TSV:
-        out_tsv(results, count, out);
+        out_tsv(each_of_result, results, count, out);
         break;
     case SIM_FORMAT_JSON:
-        out_json(results, count, out);
+        out_json(each_of_result, results, count, out);
         break;
     }
 }
@@ -266,4 +274,87 @@ void sim_out_counters(const struct sim_result *result, FILE *out)
     if (result->memory_bytes)
         fprintf(out, "%-24s %16s  MB allocated for the machine\n", "memory",
                 millions(result->memory_bytes, text, sizeof(text)));
+}
+
+/* ---- guests ---- */
+
+static void each_of_guest(const void *rows, size_t index, column_fn *column, void *arg)
+{
+    const struct sim_guest_result *guest = (const struct sim_guest_result *)rows + index;
+
+    column(arg, "guest.", "image", guest->image, 0);
+    column(arg, "guest.", "end", sim_guest_end_name(guest->end), 0);
+    column(arg, "guest.", "status", NULL, guest->status);
+    column(arg, "guest.", "text", guest->text, 0);
+    column(arg, "guest.", "instructions", NULL, guest->instructions);
+    column(arg, "guest.", "cycles", NULL, guest->cycles);
+    for (size_t i = 0; i < guest->tallies; i++)
+        column(arg, "tally.", guest->tally[i].name, NULL, guest->tally[i].value);
+    each_column(&guest->run, column, arg);
+}
+
+static void guest_table(const struct sim_guest_result *guests, size_t count, FILE *out)
+{
+    fprintf(out, "%-17s %-16s %9s %9s %7s %8s %7s %6s %6s\n", "strategy", "ends", "Minsns",
+            "Mcycles", "strays", "repaired", "exits", "flushes", "stale");
+    for (size_t i = 0; i < count; i++) {
+        const struct sim_guest_result *g = &guests[i];
+        const uint64_t *n = g->run.stats.count;
+        char insns[32], cycles[32];
+
+        fprintf(out,
+                "%-17s %-16s %9s %9s %7" PRIu64 " %8" PRIu64 " %7" PRIu64 " %7" PRIu64 " %5" PRIu64
+                "\n",
+                sim_strategy_name(g->run.strategy),
+                g->end == SIM_GUEST_EXITED && g->status ? "FAILED" : sim_guest_end_name(g->end),
+                millions(g->instructions, insns, sizeof(insns)),
+                millions(g->cycles, cycles, sizeof(cycles)), n[SIM_COUNT_strays],
+                n[SIM_COUNT_survived], n[SIM_COUNT_exits], n[SIM_COUNT_flushes],
+                n[SIM_COUNT_stale_uses]);
+    }
+}
+
+/* What the guests counted, a column each: those of the run that counted most kinds. */
+static void guest_tallies(const struct sim_guest_result *guests, size_t count, FILE *out)
+{
+    const struct sim_guest_result *most = &guests[0];
+
+    for (size_t i = 1; i < count; i++)
+        if (guests[i].tallies > most->tallies)
+            most = &guests[i];
+    if (!most->tallies)
+        return;
+    fprintf(out, "\n%-17s", "the guest's tally");
+    for (size_t t = 0; t < most->tallies; t++)
+        fprintf(out, " %12s", most->tally[t].name);
+    fputc('\n', out);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%-17s", sim_strategy_name(guests[i].run.strategy));
+        for (size_t t = 0; t < guests[i].tallies; t++)
+            fprintf(out, " %*" PRIu64,
+                    (int)(strlen(most->tally[t].name) > 12 ? strlen(most->tally[t].name) : 12),
+                    guests[i].tally[t].value);
+        fputc('\n', out);
+    }
+}
+
+void sim_out_guests(const struct sim_guest_result *guests, size_t count, enum sim_format format,
+                    FILE *out)
+{
+    switch (format) {
+    case SIM_FORMAT_TABLE:
+        guest_table(guests, count, out);
+        guest_tallies(guests, count, out);
+        for (size_t i = 0; i < count; i++)
+            if (guests[i].text[0])
+                fprintf(out, "%s%s: %s\n", i ? "" : "\n", sim_strategy_name(guests[i].run.strategy),
+                        guests[i].text);
+        break;
+    case SIM_FORMAT_TSV:
+        out_tsv(each_of_guest, guests, count, out);
+        break;
+    case SIM_FORMAT_JSON:
+        out_json(each_of_guest, guests, count, out);
+        break;
+    }
 }

@@ -23,6 +23,10 @@ void sim_out_strays(const struct sim_result *result, unsigned int limit, FILE *o
 /* Everything one run counted, a line each, zeroes left out. */
 void sim_out_counters(const struct sim_result *result, FILE *out);
 
+/* Guests: how each ended, what it counted itself; one row a run. */
+void sim_out_guests(const struct sim_guest_result *guests, size_t count, enum sim_format format,
+                    FILE *out);
+
 /*
  * Cycles by cause, stacked, a bar for each strategy, panics marked. The ending of `path` chooses
  * the form: png, svg or pdf. Needs gnuplot.

@@ -15,7 +15,7 @@ struct node {
 
 struct sim_ram {
     struct node root;
-    uint64_t pages;
+    uint64_t pages, drops;
     /* Freed pages wait here: churn of table pages does not reach the allocator. */
     void *spare;
 };
@@ -131,6 +131,7 @@ static void drop_page(struct sim_ram *ram, hyp_pa_t pa)
         *(void **)*slot = ram->spare;
         ram->spare = *slot;
         *slot = NULL;
+        ram->drops++;
         ram->pages--;
     }
 }
@@ -144,4 +145,9 @@ void sim_ram_zero(struct sim_ram *ram, hyp_pa_t pa, uint64_t size)
 uint64_t sim_ram_pages(const struct sim_ram *ram)
 {
     return ram->pages;
+}
+
+const uint64_t *sim_ram_drops(const struct sim_ram *ram)
+{
+    return &ram->drops;
 }

@@ -21,6 +21,9 @@ void sim_ram_zero(struct sim_ram *ram, hyp_pa_t pa, uint64_t size);
 uint64_t *sim_ram_page(struct sim_ram *ram, hyp_pa_t pa);
 /* The same without creating: NULL for a page of zeroes. */
 const uint64_t *sim_ram_peek(const struct sim_ram *ram, hyp_pa_t pa);
+/* Counts the pages that have been given back: pointers to pages are good while it does not change.
+ */
+const uint64_t *sim_ram_drops(const struct sim_ram *ram);
 /* Pages that exist now. */
 uint64_t sim_ram_pages(const struct sim_ram *ram);
 

@@ -109,4 +109,61 @@ enum sim_status sim_compare(const char *path, const struct sim_config *config,
                             unsigned int jobs, struct sim_result *results,
                             sim_progress_fn *progress, void *arg, struct sim_error *error);
 
+/* ---- running guests (sim/guest.c) ---- */
+
+enum { SIM_GUEST_CPUS_MAX = 8, SIM_TALLIES_MAX = 16 };
+
+struct sim_guest_options {
+    const char *image; /* a freestanding ELF file, see docs/GUESTS.md */
+    struct sim_config config;
+    const struct sim_strategy *strategy;
+    unsigned int cpus;     /* 1 to SIM_GUEST_CPUS_MAX */
+    uint64_t memory;       /* bytes of RAM, 64 MiB to 1 TiB, a multiple of 2 MiB */
+    const char *arguments; /* for the guest, at most 255 characters */
+    const char *record;    /* NULL, or where the run is written as a trace */
+    bool exact;            /* x86: every instruction pointer and flag exact */
+    uint64_t limit;        /* instructions; 0: none */
+    FILE *console;         /* NULL: what the guest prints is dropped */
+};
+
+enum sim_guest_end {
+    SIM_GUEST_EXITED,  /* status says whether the guest was content */
+    SIM_GUEST_PANIC,   /* the kernel died */
+    SIM_GUEST_STOPPED, /* the hypervisor stopped */
+    SIM_GUEST_LOCKUP,  /* no progress: faults in its own fault handler, or nobody runs */
+    SIM_GUEST_LIMIT,   /* the instruction limit */
+    SIM_GUEST_UNKNOWN, /* an instruction or an I/O that is not modelled */
+};
+
+struct sim_tally {
+    char name[32];
+    uint64_t value;
+};
+
+struct sim_guest_result {
+    struct sim_result run;
+    enum sim_guest_end end;
+    uint64_t status;
+    char text[256]; /* why, for all ends but a good exit */
+    uint64_t instructions;
+    uint64_t cycles; /* instructions at the base cost, and everything in run.stats */
+    struct sim_tally tally[SIM_TALLIES_MAX];
+    size_t tallies;
+    char image[64]; /* file name */
+};
+
+/* The architecture of an image, for the choice of strategies. */
+enum sim_status sim_guest_arch(const char *image, enum trace_arch *arch, struct sim_error *error);
+/* Whether the guest died as it must under this strategy, or went well where it must not. */
+bool sim_guest_as_expected(const struct sim_guest_result *result);
+/* Strategies that a guest can be run under; others choose the pages, or the tables, themselves. */
+bool sim_guest_fits(const struct sim_strategy *strategy, enum trace_arch arch);
+/*
+ * Runs an image to its end. An error is one of ours or of the image; how the guest ended is in the
+ * result. The same image and options give the same result, to the cycle.
+ */
+enum sim_status sim_guest_run(const struct sim_guest_options *options,
+                              struct sim_guest_result *result, struct sim_error *error);
+const char *sim_guest_end_name(enum sim_guest_end end);
+
 #endif

@@ -11,6 +11,7 @@
 /* A subcommand gets its own argv, argv[0] being "faultline NAME"; it returns an enum sim_status. */
 int cmd_replay(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_guest(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_knobs(int argc, char **argv);

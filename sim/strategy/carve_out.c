@@ -26,6 +26,7 @@ const struct sim_strategy sim_strategy_carve_out = {
     .edits_direct_map = true,
     .stage2 = true,
     .setup = on_setup,
+    .stray = FL_STRAY_STAGE1,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
 };

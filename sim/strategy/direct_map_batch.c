@@ -43,6 +43,7 @@ const struct sim_strategy sim_strategy_direct_map_batch = {
     .summary = "direct map and stage 2, one flush a batch (guest_memfd library)",
     .edits_direct_map = true,
     .stage2 = true,
+    .stray = FL_STRAY_STAGE1,
     .donate = on_donate,
     .flush = on_flush,
     .finish = sim_lend_donate,

@@ -32,6 +32,7 @@ const struct sim_strategy sim_strategy_direct_map_unmap = {
     .recorded = SIM_KINDS_UNMAPPED,
     .edits_direct_map = true,
     .stage2 = true,
+    .stray = FL_STRAY_STAGE1,
     .donate = on_donate,
     .reclaim = on_reclaim,
 };

@@ -22,6 +22,7 @@ const struct sim_strategy sim_strategy_el2_bug = {
     .recorded = SIM_KINDS_HYPERVISOR,
     .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
+    .stray = FL_STRAY_STOP,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = on_abort,

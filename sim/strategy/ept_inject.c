@@ -14,6 +14,7 @@ const struct sim_strategy sim_strategy_ept_inject = {
     .summary = "EPT only; the violation is injected as a page fault and repaired",
     .arch = TRACE_ARCH_X86_64,
     .stage2 = true,
+    .stray = FL_STRAY_PF,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = sim_reflect_abort,

@@ -22,6 +22,7 @@ const struct sim_strategy sim_strategy_ept_ve = {
     .summary = "EPT only; the CPU delivers the violation as #VE, without an exit",
     .arch = TRACE_ARCH_X86_64,
     .stage2 = true,
+    .stray = FL_STRAY_VE,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = on_abort,

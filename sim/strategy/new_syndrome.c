@@ -23,6 +23,7 @@ const struct sim_strategy sim_strategy_new_syndrome = {
     .summary = "stage 2 only; the abort is injected with an architected status of its own",
     .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
+    .stray = FL_STRAY_SYNDROME,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = on_abort,

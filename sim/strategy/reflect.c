@@ -26,6 +26,7 @@ const struct sim_strategy sim_strategy_reflect = {
         "stage 2 only; the abort is injected as a marked translation fault and repaired (pKVM)",
     .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
+    .stray = FL_STRAY_REFLECT,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = sim_reflect_abort,

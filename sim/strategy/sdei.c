@@ -25,6 +25,7 @@ const struct sim_strategy sim_strategy_sdei = {
     .summary = "stage 2 only; the abort is delivered as an SDEI event and repaired",
     .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
+    .stray = FL_STRAY_SDEI,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = on_abort,

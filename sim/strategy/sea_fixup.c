@@ -20,6 +20,7 @@ const struct sim_strategy sim_strategy_sea_fixup = {
     .summary = "stage 2 only; the external-abort handler repairs through the exception table",
     .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
+    .stray = FL_STRAY_SEA_FIXUP,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = on_abort,

@@ -27,6 +27,7 @@ const struct sim_strategy sim_strategy_secretmem = {
     .summary = "direct map only, one flush a page (mm/secretmem)",
     .recorded = SIM_KINDS_UNMAPPED,
     .edits_direct_map = true,
+    .stray = FL_STRAY_STAGE1,
     .donate = on_donate,
     .reclaim = on_reclaim,
 };

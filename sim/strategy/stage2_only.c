@@ -24,6 +24,7 @@ const struct sim_strategy sim_strategy_stage2_only = {
         "stage 2 only; a stray access is an external abort, the host panics (Gunyah as shipped)",
     .arch = TRACE_ARCH_ARM64,
     .stage2 = true,
+    .stray = FL_STRAY_SEA,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,
     .abort = on_abort,

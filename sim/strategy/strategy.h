@@ -4,6 +4,7 @@
 #define SIM_STRATEGY_H
 
 #include "sim/machine.h"
+#include "workloads/guest/abi.h"
 
 extern const struct sim_strategy sim_strategy_none;
 extern const struct sim_strategy sim_strategy_el2_bug;
