@@ -30,8 +30,8 @@
 #define FL_PRINT 0x1002 /* (text, length): text to the console */
 #define FL_TALLY 0x1003 /* (text, length, value): a figure of the guest; the last value counts */
 #define FL_MARK  0x1004 /* (text, length): a phase begins */
-/* (pa, owner): the kernel lends a page, the way the strategy does it; owner 0: to the hypervisor,
- * n: to guest VM n. 0, or -1 refused. And (pa): it takes the page back. */
+/* (pa, owner, pages): the kernel lends a page, or so many, the way the strategy does it; owner 0:
+ * to the hypervisor, n: to guest VM n. 0, or -1 refused. And (pa, pages): it takes them back. */
 #define FL_LEND   0x1005
 #define FL_RETURN 0x1006
 /* (cpu, entry, argument): starts a CPU with a stack of its own; its first arguments are `argument`

@@ -84,11 +84,22 @@ static enum fl_fault_kind kind_of(const struct regs *regs)
     return regs->vector == VECTOR_VE ? FL_FAULT_VE : FL_FAULT_OTHER;
 }
 
+/* The linear address of a virtualization exception; the area is free for the next one after it. */
+static uint64_t take_ve(void)
+{
+    volatile uint32_t *area = fl_va(fl_boot->ve_area);
+    uint64_t linear = area[4] | (uint64_t)area[5] << 32;
+    area[1] = 0;
+    return linear;
+}
+
 void fl_trap(struct regs *regs)
 {
     uint64_t address = 0;
     if (regs->vector == VECTOR_PF) {
         __asm__ volatile("mov %%cr2, %0" : "=r"(address));
+    } else if (regs->vector == VECTOR_VE) {
+        address = take_ve();
     }
     guest_trap_enter();
     if (regs->vector == FL_VECTOR_TIMER) {
