@@ -44,11 +44,9 @@ void guest_event(struct guest *guest, uint8_t cpu, enum trace_kind kind, uint64_
     emit(guest, cpu, kind, addr, event, NULL);
 }
 
-void guest_mark(struct guest_cpu *gc, const char *text)
+void guest_mark(struct guest_cpu *gc, const struct trace_event *event, const char *text)
 {
-    struct trace_event event = {.a = TRACE_MARK_PHASE};
-
-    emit(gc->guest, gc->index, TRACE_MARK, 0, &event, text);
+    emit(gc->guest, gc->index, TRACE_MARK, 0, event, text);
 }
 
 void guest_end(struct guest *guest, enum sim_guest_end end, uint64_t status, const char *format,
@@ -142,7 +140,7 @@ static void set_header(struct guest *guest)
     header->linear_end = header->linear_start + (UINT64_C(1) << 46);
 }
 
-/* Facts name the instructions with an exception-table entry: "PC function". */
+/* Facts name the instructions with an exception-table entry: "PC extable function". */
 static char *facts_of(const struct guest *guest)
 {
     char *text = NULL, place[96];
@@ -166,7 +164,7 @@ static char *facts_of(const struct guest *guest)
             snprintf(place, sizeof(place), "%.*s+0x%" PRIx64, (int)strcspn(name, "\n"), name,
                      pc - start);
         }
-        fprintf(out, "%" PRIx64 " %s\n", pc, place);
+        fprintf(out, "%" PRIx64 " extable %s\n", pc, place);
     }
     fclose(out);
     return text;

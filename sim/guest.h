@@ -74,8 +74,7 @@ struct guest {
 /* Applies what a guest did, and records it. */
 void guest_event(struct guest *guest, uint8_t cpu, enum trace_kind kind, uint64_t addr,
                  const struct trace_event *event);
-/* A phase begins. */
-void guest_mark(struct guest_cpu *gc, const char *text);
+void guest_mark(struct guest_cpu *gc, const struct trace_event *event, const char *text);
 void guest_end(struct guest *guest, enum sim_guest_end end, uint64_t status, const char *format,
                ...) __attribute__((format(printf, 4, 5)));
 /* Reads `bytes` at a kernel address through the tables, without counting; false: not mapped. */

@@ -88,26 +88,44 @@ static uint64_t do_tally(struct call *call)
 
 static uint64_t do_mark(struct call *call)
 {
+    struct trace_event event = {.a = TRACE_MARK_PHASE};
     char text[64];
 
     read_text(call, text, sizeof(text));
-    guest_mark(call->gc, text);
+    guest_mark(call->gc, &event, text);
     return 0;
 }
 
 /* ---- the kernel's memory ---- */
 
-static uint64_t hands(struct call *call, enum trace_kind kind, uint32_t owner)
+/* Every page of the range is (not) lent. */
+static bool all_lent(const struct sim *sim, hyp_pa_t pa, uint64_t pages, bool lent)
+{
+    for (uint64_t i = 0; i < pages; i++) {
+        const struct sim_page *page = sim_page_at(sim, hyp_pa_add(pa, i * 4096));
+
+        if (!page || (page->lent != SIM_NOT_LENT) != lent)
+            return false;
+    }
+    return pages != 0 && pa.v % 4096 == 0;
+}
+
+/* Pages change hands; the baseline leaves them where they are. */
+static uint64_t hands(struct call *call, enum trace_kind kind, uint64_t pages, uint32_t owner)
 {
     struct guest *guest = call->gc->guest;
-    const struct sim_page *page = sim_page_at(guest->sim, hyp_pa(call->args[0]));
-    struct trace_event event = {.a = 1, .b = TRACE_DONATE_UNMAPPED, .owner = owner};
-    bool lent = kind == TRACE_DONATE;
+    struct sim *sim = guest->sim;
+    hyp_pa_t pa = hyp_pa(call->args[0]);
+    struct trace_event event = {.a = pages, .b = TRACE_DONATE_UNMAPPED, .owner = owner};
+    struct trace_event end = {.a = TRACE_MARK_USER};
+    bool lends = kind == TRACE_DONATE, baseline = sim->strategy->baseline;
 
-    if (!page || call->args[0] % 4096 || (page->lent == SIM_NOT_LENT) != lent)
+    if (!all_lent(sim, pa, pages, !lends && !baseline))
         return REFUSED;
-    guest_event(guest, call->gc->index, kind, call->args[0], &event);
-    return (page->lent != SIM_NOT_LENT) == lent || guest->sim->strategy->baseline ? 0 : REFUSED;
+    guest_event(guest, call->gc->index, kind, pa.v, &event);
+    if (sim->batch_count) /* one call is one batch */
+        guest_mark(call->gc, &end, "batch");
+    return baseline || all_lent(sim, pa, pages, lends) ? 0 : REFUSED;
 }
 
 static uint64_t do_lend(struct call *call)
@@ -116,13 +134,13 @@ static uint64_t do_lend(struct call *call)
 
     if (number > HYP_VMS_MAX)
         return REFUSED;
-    return hands(call, TRACE_DONATE,
+    return hands(call, TRACE_DONATE, call->args[2] ? call->args[2] : 1,
                  number ? (uint32_t)(TRACE_OWNER_GUEST | number << 8) : TRACE_OWNER_HYP);
 }
 
 static uint64_t do_return(struct call *call)
 {
-    return hands(call, TRACE_RECLAIM, 0);
+    return hands(call, TRACE_RECLAIM, call->args[1] ? call->args[1] : 1, 0);
 }
 
 /* ---- CPUs ---- */

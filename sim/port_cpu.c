@@ -54,21 +54,6 @@ void guest_flush_store(struct guest_cpu *gc)
         write_word(gc, pa);
 }
 
-static bool may_fault(const struct guest *guest, uint64_t pc)
-{
-    size_t low = 0, high = guest->image.extable_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (guest->image.extable[middle].pc < pc)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < guest->image.extable_count && guest->image.extable[low].pc == pc;
-}
-
 static void record_access(struct guest_cpu *gc, const struct sim_access *access, unsigned int size)
 {
     struct guest *guest = gc->guest;
@@ -77,7 +62,6 @@ static void record_access(struct guest_cpu *gc, const struct sim_access *access,
         .store = access->kind == MMU_WRITE,
         .fetch = access->kind == MMU_FETCH,
         .user = access->el == 0,
-        .zeropad = access->kind == MMU_READ && may_fault(guest, access->pc),
     };
     struct trace_error error;
 
