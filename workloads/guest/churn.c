@@ -106,14 +106,14 @@ static void lend_all(uint64_t owner)
     uint64_t lent = 0;
     for (; lent < page_count; lent++) {
         stamp(pages[lent]);
-        if (fl_call(FL_LEND, pages[lent], owner, 0) != 0) {
+        if (fl_call(FL_LEND, pages[lent], owner, 1) != 0) {
             count.refused++;
             break;
         }
     }
     count.lent += lent;
     for (uint64_t i = 0; i < lent; i++) {
-        ok("FL_RETURN", fl_call(FL_RETURN, pages[i], 0, 0));
+        ok("FL_RETURN", fl_call(FL_RETURN, pages[i], 1, 0));
         stamp(pages[i]);
     }
 }

@@ -193,13 +193,13 @@ static void fill(uint64_t pa)
 
 static void lend(const struct pair *pair, uint64_t owner)
 {
-    if (fl_call(FL_LEND, pair->far, owner, 0) != 0) {
+    if (fl_call(FL_LEND, pair->far, owner, 1) != 0) {
         count.refused++;
         return;
     }
     count.lent++;
     walk_all(pair, true);
-    fl_check(fl_call(FL_RETURN, pair->far, 0, 0) == 0);
+    fl_check(fl_call(FL_RETURN, pair->far, 1, 0) == 0);
     fill(pair->far);
     walk_all(pair, false);
 }
