@@ -238,6 +238,39 @@ enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint64_t size)
     return copy_again(asi, extent);
 }
 
+/* Without these the next exception would find no stack, or no session to leave. */
+static bool is_core(const struct hyp_asi *asi, uint64_t ia)
+{
+    const struct hyp_asi_area *core[] = {&asi->config.kernel->entry_area,
+                                         &asi->config.kernel->sessions};
+
+    for (unsigned int i = 0; i < sizeof core / sizeof *core; i++) {
+        const struct hyp_asi_range range = {
+            .va = core[i]->va, .size = core[i]->size, .level = HYP_ASI_PTE};
+        const struct asi_extent page = {ia, ia + asi_size(0)};
+
+        if (asi_overlap(hyp_asi_extent(&range), page))
+            return true;
+    }
+    return false;
+}
+
+enum hyp_err hyp_asi_hide(struct hyp_asi *asi, hyp_va_t va)
+{
+    const uint64_t ia = va.v & (IA_END - 1);
+
+    if (!area_valid(va, asi_size(0)) || (va.v & (asi_size(0) - 1)))
+        return HYP_EINVAL;
+    return is_core(asi, ia) ? HYP_EBUSY : hyp_asi_table_hide(asi, ia);
+}
+
+enum hyp_err hyp_asi_show(struct hyp_asi *asi, hyp_va_t va)
+{
+    if (!area_valid(va, asi_size(0)) || (va.v & (asi_size(0) - 1)))
+        return HYP_ENOENT;
+    return hyp_asi_table_show(asi, va.v & (IA_END - 1));
+}
+
 static enum hyp_err map_core(struct hyp_asi *asi)
 {
     const struct hyp_asi_kernel *kernel = asi->config.kernel;

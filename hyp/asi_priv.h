@@ -9,6 +9,9 @@
 
 #define ASI_TOP 3u
 
+/* In place of a hidden page: not present, and without an address that a CPU could speculate on. */
+#define ASI_HIDDEN HYP_BIT(9)
+
 /* The entries that a range uses, as 48-bit input addresses; end may be 2^48. */
 struct asi_extent {
     uint64_t start, end;
@@ -42,6 +45,9 @@ bool hyp_asi_room(const struct hyp_asi *asi, uint64_t tables);
 enum hyp_err hyp_asi_copy(struct hyp_asi *asi, const struct hyp_asi_range *range);
 /* Clears what no listed range uses, or with `stale` what differs from the kernel's, in `extent`. */
 void hyp_asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale);
+/* What hyp_asi_hide() and hyp_asi_show() do to the tables. */
+enum hyp_err hyp_asi_table_hide(struct hyp_asi *asi, uint64_t ia);
+enum hyp_err hyp_asi_table_show(struct hyp_asi *asi, uint64_t ia);
 /* Frees all owned tables and the root. */
 void hyp_asi_tables_free(struct hyp_asi *asi);
 

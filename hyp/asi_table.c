@@ -237,7 +237,7 @@ enum hyp_err hyp_asi_copy(struct hyp_asi *asi, const struct hyp_asi_range *range
                 level = source.level - 1;
                 continue;
             }
-            if (entry.level == source.level && entry.pte != source.pte &&
+            if (entry.level == source.level && entry.pte != source.pte && entry.pte != ASI_HIDDEN &&
                 !is_owned(asi, entry.pte, entry.level))
                 set(asi, &entry, ia, source.pte);
         }
@@ -282,7 +282,7 @@ void hyp_asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale)
         const struct pgt_entry entry = own_entry(asi, ia, 0);
         const uint64_t next = after(ia, entry.level);
 
-        if (entry.pte &&
+        if (entry.pte && entry.pte != ASI_HIDDEN &&
             (stale ? is_stale(asi, ia, &entry) : !is_used(asi, NULL, ia, entry.pte, entry.level)))
             set(asi, &entry, ia, 0);
         /* Once for each table, when its last entry in the extent is done. */
@@ -290,6 +290,38 @@ void hyp_asi_clear(struct hyp_asi *asi, struct asi_extent extent, bool stale)
             prune(asi, ia);
         ia = next;
     }
+}
+
+enum hyp_err hyp_asi_table_hide(struct hyp_asi *asi, uint64_t ia)
+{
+    const struct pgt_entry source = kernel_entry(asi, ia, 0);
+    struct pgt_entry entry = own_entry(asi, ia, 0);
+    enum hyp_err err;
+
+    if (entry.level == 0 && entry.pte == ASI_HIDDEN)
+        return HYP_EEXIST;
+    if ((source.level > 0 && source.pte) || (entry.level > 0 && entry.pte))
+        return HYP_EINVAL;
+    if (!hyp_asi_room(asi, entry.level))
+        return HYP_ENOMEM;
+    err = descend(asi, ia, 0, &entry);
+    HYP_ASSERT(asi->config.port, !err);
+    set(asi, &entry, ia, ASI_HIDDEN);
+    return HYP_OK;
+}
+
+enum hyp_err hyp_asi_table_show(struct hyp_asi *asi, uint64_t ia)
+{
+    const struct pgt_entry source = kernel_entry(asi, ia, 0), entry = own_entry(asi, ia, 0);
+    const bool shown =
+        source.level == 0 && source.pte && is_used(asi, NULL, ia, source.pte, source.level);
+
+    if (entry.level > 0 || entry.pte != ASI_HIDDEN)
+        return HYP_ENOENT;
+    set(asi, &entry, ia, shown ? source.pte : 0);
+    if (!shown)
+        prune(asi, ia);
+    return HYP_OK;
 }
 
 void hyp_asi_tables_free(struct hyp_asi *asi)

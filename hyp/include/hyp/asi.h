@@ -5,6 +5,7 @@
  *
  * Invariant: whatever a restricted table maps, it maps as the kernel's table does, so that leaving
  * is possible between any two instructions. What it does not map faults, and the fault leaves.
+ * What may be seen is told by ranges; what may not, though a range covers it, by hidden pages.
  *
  * Two ways to switch share the tables. Sessions (hyp_asi_enter, hyp_asi_exit) are aborted by
  * interrupts, exceptions and context switches. Targets (hyp_asi_target_*, below) survive
@@ -213,6 +214,17 @@ HYP_MUST_USE enum hyp_err hyp_asi_map_module(struct hyp_asi *asi, const char *na
  * could not be copied anew; nothing of what was there before stays in any case.
  */
 HYP_MUST_USE enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint64_t size);
+
+/*
+ * Takes one page out of every range, those to come included, until hyp_asi_show(): what is hidden
+ * outlives the ranges around it. The kernel maps it by a page, or not at all, and so it is shown.
+ * HYP_EINVAL: not the address of a page, a larger entry of the kernel's (split it, then refresh),
+ * or a table on the way is the kernel's. HYP_EBUSY: of the entry area or the sessions.
+ * HYP_EEXIST: hidden already. HYP_ENOMEM: no table.
+ */
+HYP_MUST_USE enum hyp_err hyp_asi_hide(struct hyp_asi *asi, hyp_va_t va);
+/* The page is mapped again as the kernel has it, where a range covers it. HYP_ENOENT: not hidden. */
+HYP_MUST_USE enum hyp_err hyp_asi_show(struct hyp_asi *asi, hyp_va_t va);
 
 /* ---- sessions ---- */
 
