@@ -142,7 +142,7 @@ static void set_one_range(struct mmu_ctx *ctx, const struct mmu_arm64_regs *regs
 static int stage2_start(const struct mmu_tree *tree, uint64_t vtcr)
 {
     static const int8_t start[3][4] = {
-        {1, 2, 3, 0},  /* 4K */
+        {1, 2, 3, -1}, /* 4K; the page level only with FEAT_TTST */
         {0, 1, 2, 3},  /* 16K; level 0 of the manual only with DS */
         {0, 1, 2, -1}, /* 64K */
     };

@@ -118,6 +118,17 @@ static void an_inconsistent_stage_2_start_level_faults_at_level_0(void **state)
     assert_int_equal(esr_of(two, TWO_VA, MMU_READ, 1), DATA_LOWER | S1PTW | 0x04);
 }
 
+static void a_4k_stage_2_that_starts_at_its_pages_is_reserved_without_feat_ttst(void **state)
+{
+    struct two_stage *two = *state;
+
+    two->world.regs.vtcr |= 0xff;    /* SL0 = 3, T0SZ = 63 */
+    two->world.regs.vtcr ^= 63 ^ 39; /* 25 bits of ipa: 16 tables of pages side by side */
+    two->world.regs.sctlr = 0;
+    world_set(&two->world, MMU_EL10);
+    assert_int_equal(esr_of(two, 0x1000, MMU_READ, 1), DATA_LOWER | 0x04);
+}
+
 static void a_stage_1_table_outside_stage_2_is_reported_with_s1ptw_and_its_own_ipa(void **state)
 {
     struct two_stage *two = *state;
@@ -317,6 +328,7 @@ int main(void)
         TEST(sizes_out_of_range_are_translation_faults_at_level_0),
         TEST(stage_2_translation_faults_carry_level_and_ipa),
         TEST(an_inconsistent_stage_2_start_level_faults_at_level_0),
+        TEST(a_4k_stage_2_that_starts_at_its_pages_is_reserved_without_feat_ttst),
         TEST(a_stage_1_table_outside_stage_2_is_reported_with_s1ptw_and_its_own_ipa),
         TEST(a_stage_1_table_that_stage_2_forbids_to_read_is_a_permission_fault_with_s1ptw),
         TEST(a_protected_walk_refuses_tables_in_device_memory),
