@@ -315,7 +315,6 @@ static enum sim_status set_up(struct guest *guest)
         status = create_cpus(guest);
     if (status != SIM_OK)
         return status;
-    guest->sim->runs_guest = true;
     guest->drops = sim_ram_drops(guest->sim->ram);
     for (unsigned int i = 0; i < options->cpus; i++) {
         struct trace_event event = {.a = 0};

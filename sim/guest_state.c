@@ -160,13 +160,21 @@ static void set_register(struct sim *sim, uint8_t cpu, uint64_t reg, uint64_t va
     sim_host_regs(sim, cpu);
 }
 
+/* A kernel that runs edits its own tables, which lie behind its RAM, through the direct map. */
+static void begin(struct sim *sim)
+{
+    sim->runs_guest = true;
+    sim_host_extend(sim, sim->layout.tables, sim->layout.tables_end);
+}
+
 void sim_guest_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
 {
     struct sim_cpu_state *state = &sim->cpu_state[rec->cpu];
     uint64_t args[HYP_HCALL_ARGS] = {event->a,       event->b,       event->c,
                                      state->args[0], state->args[1], state->args[2]};
 
-    sim->runs_guest = true;
+    if (!sim->runs_guest)
+        begin(sim);
     switch ((unsigned int)rec->kind) {
     case TRACE_WORD:
         sim_ram_store(sim->ram, hyp_pa(hyp_align_down(rec->addr, 8)), event->a);
