@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -17,9 +18,10 @@ namespace
 
 struct Row {
     shim_row row;
-    std::vector<double> ns; // of one operation, one sample for each pass
-    std::vector<double> chase, memset;
-    double least; // ns of the fastest pass
+    std::vector<double> ns;                    // of one operation, one sample for each pass
+    std::vector<double> chase, memset, anchor; // anchor: its time here, by the references
+    double least;                              // ns of the fastest pass
+    unsigned int locks;                        // of one operation of the anchor
 };
 
 struct Figure {
@@ -111,6 +113,24 @@ double memset_ns()
     return (now_ns() - start) / pages;
 }
 
+double lock_ns()
+{
+    static struct {
+        std::atomic<uint16_t> next, owner;
+    } lock;
+    const unsigned takes = 200000;
+    const double start = now_ns();
+
+    for (unsigned i = 0; i < takes; i++) {
+        const uint16_t ticket = lock.next.fetch_add(1, std::memory_order_relaxed);
+
+        while (lock.owner.load(std::memory_order_acquire) != ticket)
+            ;
+        lock.owner.store(static_cast<uint16_t>(ticket + 1), std::memory_order_release);
+    }
+    return (now_ns() - start) / takes;
+}
+
 double median_of_5(double (*measure)())
 {
     std::vector<double> v;
@@ -124,6 +144,8 @@ void run_row(benchmark::State &state, Row *row)
 {
     const shim_row &r = row->row;
     const double chase = median_of_5(chase_ns), set = median_of_5(memset_ns);
+    const double lock = median_of_5(lock_ns);
+    const double locked = row->locks * SHIM_ANCHOR_LOCK_NS;
     std::vector<double> samples;
 
     for (auto _ : state) {
@@ -143,12 +165,15 @@ void run_row(benchmark::State &state, Row *row)
     row->ns.push_back(ns);
     row->chase.push_back(ns / chase);
     row->memset.push_back(ns / set);
+    row->anchor.push_back((r.anchor_ns - locked) / SHIM_ANCHOR_CHASE_NS * chase +
+                          row->locks * lock);
     state.counters["ns_per_op"] = ns;
     state.counters["min_ns_per_op"] = least;
     state.counters["x_chase"] = ns / chase;
     state.counters["x_memset"] = ns / set;
     state.counters["chase_ns"] = chase;
     state.counters["memset_ns"] = set;
+    state.counters["lock_ns"] = lock;
     if (r.anchor_ns > 0) {
         state.counters["anchor_ns"] = r.anchor_ns;
         state.counters["anchor_x_chase"] = r.anchor_ns / SHIM_ANCHOR_CHASE_NS;
@@ -164,7 +189,7 @@ void print_row(const Row &row)
         const double anchor = row.row.anchor_ns / SHIM_ANCHOR_CHASE_NS;
 
         std::printf(" %9.1f %8.1f %8.3f %7.2f", row.row.anchor_ns, anchor,
-                    row.row.anchor_ns / SHIM_ANCHOR_MEMSET_NS, chase / anchor);
+                    row.row.anchor_ns / SHIM_ANCHOR_MEMSET_NS, ns / median(row.anchor));
     }
     if (row.row.goal_ns > 0)
         std::printf("  goal %.1f ns: %s", row.row.goal_ns,
@@ -185,8 +210,8 @@ double median_of(const std::string &name)
 void print_table(const char *title)
 {
     std::printf("\n%s\n", title);
-    std::printf("references: chase %.2f ns a load, memset %.1f ns for 4 KiB\n",
-                median_of_5(chase_ns), median_of_5(memset_ns));
+    std::printf("references: chase %.2f ns a load, memset %.1f ns for 4 KiB, lock %.2f ns\n",
+                median_of_5(chase_ns), median_of_5(memset_ns), median_of_5(lock_ns));
     std::printf("%-46s %9s %9s %8s %8s %9s %8s %8s %7s\n", "", "ns", "min", "xchase", "xmemset",
                 "anchor ns", "xchase", "xmemset", "us/them");
     for (const Row &row : shim().rows) {
@@ -232,7 +257,14 @@ bool given(int argc, char **argv, const char *option)
 
 extern "C" void shim_register(const struct shim_row *row)
 {
-    shim().rows.push_back(Row{*row, {}, {}, {}, 0});
+    shim().rows.push_back(Row{*row, {}, {}, {}, {}, 0, 0});
+}
+
+extern "C" void shim_locks(const char *row, unsigned int locks)
+{
+    for (Row &other : shim().rows)
+        if (std::strcmp(other.row.name, row) == 0)
+            other.locks = locks;
 }
 
 extern "C" void shim_figure(const char *name, double value, const char *unit)

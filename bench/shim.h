@@ -7,6 +7,10 @@
  *
  *   chase   one load of a dependent pointer chase through 512 pointers, in a random cycle
  *   memset  zeroing one page of 4 KiB that is in the cache
+ *   lock    taking and releasing a ticket lock that nobody else wants
+ *
+ * us/them compares ratios: to chase, and for the part of the anchor's time that goes to locks,
+ * which differ more from machine to machine than anything else, to lock.
  */
 #ifndef BENCH_SHIM_H
 #define BENCH_SHIM_H
@@ -31,9 +35,12 @@ struct shim_row {
 /* The anchor's own reference loops: ratios are compared, not times. */
 #define SHIM_ANCHOR_CHASE_NS  1.09
 #define SHIM_ANCHOR_MEMSET_NS 36.0
+#define SHIM_ANCHOR_LOCK_NS   2.3
 
 /* Copies the row; its strings and `arg` must live until shim_main() returns. */
 void shim_register(const struct shim_row *row);
+/* One operation of the anchor in this row takes so many locks, and they are most of its time. */
+void shim_locks(const char *row, unsigned int locks);
 /* A figure that is not a time, for example bytes for a record; printed below the table. */
 void shim_figure(const char *name, double value, const char *unit);
 /* The time of one row over that of another, printed below the table. */
