@@ -43,11 +43,11 @@ struct guest_cpu {
     uint64_t accesses;
     struct guest_front front[GUEST_FRONT];
     uint64_t drops;        /* when the front was filled */
-    unsigned int repeated; /* faults at the same instruction in a row */
-    uint64_t fault_pc;
+    unsigned int repeated; /* faults in a row with no instruction between */
+    uint64_t fault_at;     /* instructions retired at the last one */
 };
 
-enum { GUEST_FAULTS_MAX = 1000 };
+enum { GUEST_FAULTS_MAX = 100 };
 
 struct guest {
     struct sim *sim;
