@@ -22,11 +22,11 @@ enum cpu_arch { CPU_ARM64 = 1, CPU_X86_64 = 2 };
 
 struct cpu_config {
     enum cpu_arch arch;
-    /* x86: instruction pointer and flags are exact at every fault, not only in [exact_start,
-     * exact_end) of `exact_at`. Costs about a third of the speed. arm64 is always exact. */
+    /* x86: instruction pointer and flags are exact at every fault, not only at those instructions
+     * that `exact_at` lists. Costs about a third of the speed. arm64 is always exact. */
     bool exact;
-    /* Sorted instruction addresses at which x86 faults are expected and must be precise (exception
-     * table). Not copied. */
+    /* Sorted addresses of instructions whose faults must be precise on x86 (exception table). Only
+     * cpu_create() reads them. */
     const uint64_t *exact_at;
     size_t exact_count;
     /* NULL, or a CPU that executes the same memory: code that one writes is translated anew by all
@@ -128,7 +128,8 @@ struct cpu_exit {
 /* Runs until something has to be decided, for about `budget` instructions at most (the last block
  * is finished). */
 void cpu_run(struct cpu *cpu, uint64_t budget, struct cpu_exit *exit);
-/* From a port callback: the run ends before the next instruction. */
+/* From a port callback: the run ends before the next block; before the instruction that asks, if
+ * translate() also returns NULL. */
 void cpu_stop(struct cpu *cpu);
 /*
  * Enters the guest's exception handler: VBAR_EL1 or IDT, frame and registers as the architecture

@@ -47,18 +47,18 @@ struct cpu_port {
     void *ctx;
     /*
      * Translates an access of `size` bytes (1 to 8 for data; not beyond the 4 KiB page) at `va`,
-     * made at privilege `el` (0 user, 1 kernel), and returns where those bytes are. The bytes stay
-     * there until the next call. NULL: the guest must see a fault, or the run must end; nothing
-     * has been changed. An access that crosses a page end is asked for page by page, lower first,
-     * before any byte moves.
+     * made at privilege `el` (0 user, 1 kernel), and returns where those bytes are. NULL: the guest
+     * must see a fault, or the run must end; nothing has been changed. An access that crosses a
+     * page end is asked for page by page, lower first, before any byte moves.
+     *
+     * A page of memory stays at one place, 4 KiB aligned, for as long as the CPU lives: by that the
+     * CPU knows code that has changed or moved.
      */
     uint8_t *(*translate)(void *ctx, uint64_t va, unsigned int size, enum cpu_access access,
                           unsigned int el);
     /* The guest wrote a translation register, or executed TLB maintenance. After the write. */
     void (*sysreg)(void *ctx, enum cpu_sysreg reg, uint64_t value);
     void (*invalidate)(void *ctx, const struct cpu_inval *inval);
-    /* Instructions in `size` bytes of x86 code; needed by x86 CPUs that are not `exact`. */
-    unsigned int (*count)(void *ctx, const uint8_t *code, size_t size);
     /* `leaf` and `subleaf` in, four registers out. x86 only; false: the engine's own. */
     bool (*cpuid)(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 };

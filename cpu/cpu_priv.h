@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of guest execution. Two layers:
+ *
+ *   cpu.c code.c arm64.c x86*.c   what a CPU does; no type of Unicorn
+ *   uc_*.c                        the engine: it computes, and asks for every access
+ *
+ * The engine stays in one state for ever: EL1h with its MMU off, or 64-bit ring 0 without paging.
+ * Exception levels, stack pointer banks, translation registers, descriptor tables and everything
+ * that enters or leaves a level live here. Instructions that concern them ("trapped") never reach
+ * the engine: when it reads code to translate it, they are replaced by an invalid instruction, and
+ * executed here.
+ */
+#ifndef CPU_PRIV_H
+#define CPU_PRIV_H
+
+#include "cpu/cpu.h"
+
+#define PAGE_BYTES UINT64_C(4096)
+#define PAGE_MASK  (PAGE_BYTES - 1)
+
+/* Why the engine stopped. */
+enum cpu_event {
+    EVENT_NONE,
+    /* before a block; pc is set */
+    EVENT_BUDGET,
+    EVENT_STOP,
+    EVENT_FETCH, /* it does not translate */
+    EVENT_RETRY, /* what the engine has translated is outdated */
+    /* inside of a block */
+    EVENT_FAULT, /* of data */
+    EVENT_TRAP,  /* an invalid or trapped instruction at pc */
+    EVENT_RAISE, /* an exception of the engine's own: `intno` */
+    EVENT_BROKEN,
+};
+
+/* Code as the engine has translated it, for one page of addresses. */
+struct code_page {
+    uint64_t va;         /* bit 0: in use */
+    const uint8_t *host; /* of the page; NULL: nothing is translated */
+    unsigned int el;
+    bool stale;
+};
+
+#define CODE_PAGES  1024 /* at most half are used */
+#define CODE_BLOCKS 4096
+
+/* x86: instructions of a block, found once. */
+struct code_block {
+    uint64_t va;
+    uint32_t size, count;
+};
+
+/* Which memory holds code that one of several peers has translated, in lines of 64 bytes. */
+struct code_map;
+
+struct cpu {
+    struct cpu_port port;
+    struct cpu_config config;
+    void *engine;
+    uint8_t *scratch;
+    struct cpu *next_peer; /* a ring */
+    struct code_map *code_map;
+
+    /* architectural state that the engine does not hold */
+    uint64_t pc; /* while the engine does not run */
+    unsigned int el;
+    uint64_t sysreg[CPU_SYSREG_COUNT];
+    union {
+        struct {
+            unsigned int mode; /* PSTATE.M[3:0] */
+            uint64_t sp[2];    /* SP_EL0, SP_EL1; that of `mode` is in the engine */
+        } arm64;
+        struct {
+            uint64_t cr2, gdt_base, idt_base, tr_base;
+            uint32_t gdt_limit, idt_limit, tr_limit;
+            uint16_t selector[6]; /* es cs ss ds fs gs */
+            uint16_t tr, ldt;
+            bool tainted; /* the engine remembers an exception (unicorn.md G6) */
+        } x86;
+    };
+
+    /* one run */
+    uint64_t retired, deadline;
+    uint64_t block, block_end; /* the block that runs */
+    enum cpu_event event;
+    bool running, stop;
+    unsigned int intno;
+    uint64_t fault_va;
+    unsigned int fault_size;
+    enum cpu_access fault_access;
+    const char *why;
+
+    /* of the engine's hooks (uc_glue.c) */
+    unsigned int skip;        /* sub-accesses that are part of the access before */
+    unsigned int engine_page; /* bytes */
+    bool split_loads;         /* a load that crosses an engine page is repeated in two halves */
+    enum { FLAGS_NATIVE, FLAGS_HOOK, FLAGS_SAVED } flags_mode;
+    uint32_t saved_flags;
+    uint64_t until;
+    uint64_t scratch_page;
+    unsigned int scratch_used;
+    /* x86: of the instruction whose bytes the engine reads */
+    uint64_t insn_va, insn_end, insn_block, insn_patch;
+
+    struct code_page *last_page;
+    unsigned int code_pages;
+    struct code_page pages[CODE_PAGES];
+    struct code_block blocks[CODE_BLOCKS];
+};
+
+static inline bool cpu_is_arm64(const struct cpu *cpu)
+{
+    return cpu->config.arch == CPU_ARM64;
+}
+
+/* ---- uc_glue.c ---- */
+
+bool engine_open(struct cpu *cpu, char *why);
+void engine_close(struct cpu *cpu);
+/* Runs from cpu->pc; sets cpu->event, cpu->pc and what belongs to the event. */
+void engine_run(struct cpu *cpu);
+/* Drops translated code of the page. */
+void engine_forget(struct cpu *cpu, uint64_t va);
+/* Registers that the engine holds, by enum cpu_reg. */
+uint64_t engine_get(const struct cpu *cpu, unsigned int reg);
+void engine_set(struct cpu *cpu, unsigned int reg, uint64_t value);
+
+/* ---- code.c ---- */
+
+struct code_map *code_map_create(void);
+/* The engine reads code at `va` that is at `host`. */
+void code_translated(struct cpu *cpu, uint64_t va, const uint8_t *host, size_t size);
+/* What was translated for the page of `va` is what is at `host`, for this level. False sets
+ * fault_va. */
+bool code_is_current(struct cpu *cpu, uint64_t va, const uint8_t *host);
+/* Bytes were written: translations of them are outdated, in all peers. */
+void code_written(struct cpu *cpu, const uint8_t *host, size_t size);
+/* Forgets the translations of one page. */
+void code_forget(struct cpu *cpu, uint64_t va);
+
+/* ---- cpu.c ---- */
+
+/* Where `size` bytes at `va` are; NULL sets the fault. Not across a page. */
+uint8_t *cpu_translate(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
+                       unsigned int el);
+/* The same for up to 16 bytes that may cross a page: both parts, the second at *far. */
+bool cpu_translate_split(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
+                         unsigned int el, uint8_t *part[2], unsigned int *first);
+/* Copies; false: the fault is set. */
+bool cpu_load(struct cpu *cpu, uint64_t va, void *to, unsigned int size, unsigned int el);
+bool cpu_store(struct cpu *cpu, uint64_t va, const void *from, unsigned int size, unsigned int el);
+/* A block is about to run: counts it, or sets the event that prevents it. */
+void cpu_enter_block(struct cpu *cpu, uint64_t va, unsigned int size);
+/* Fills an exit with the fault that is set. */
+bool cpu_exit_fault(const struct cpu *cpu, struct cpu_exit *exit);
+/* Sets a translation register as the guest does. */
+void cpu_write_sysreg(struct cpu *cpu, enum cpu_sysreg reg, uint64_t value);
+
+/* ---- arm64.c, x86.c: true: the run goes on; false: *exit is filled ---- */
+
+/* What the engine gets to see instead of `insn`. */
+uint32_t arm64_filter(const struct cpu *cpu, uint32_t insn);
+bool arm64_trap(struct cpu *cpu, struct cpu_exit *exit);
+bool arm64_raise(struct cpu *cpu, struct cpu_exit *exit);
+void arm64_take(struct cpu *cpu, const struct cpu_exception *exception);
+uint64_t arm64_get(const struct cpu *cpu, unsigned int reg);
+void arm64_set(struct cpu *cpu, unsigned int reg, uint64_t value);
+void arm64_reset(struct cpu *cpu);
+
+/* The engine reads `size` bytes of code at `va`: as it shall see them, to `to`. */
+bool x86_fetch(struct cpu *cpu, uint64_t va, unsigned int size, uint8_t *to);
+bool x86_trap(struct cpu *cpu, struct cpu_exit *exit);
+bool x86_raise(struct cpu *cpu, struct cpu_exit *exit);
+bool x86_take(struct cpu *cpu, const struct cpu_exception *exception, struct cpu_exit *exit);
+uint64_t x86_get(const struct cpu *cpu, unsigned int reg);
+void x86_set(struct cpu *cpu, unsigned int reg, uint64_t value);
+void x86_reset(struct cpu *cpu);
+/* Instructions in [va, end) of code that the engine has just run. */
+unsigned int x86_count(struct cpu *cpu, uint64_t va, uint64_t end);
+
+#endif
