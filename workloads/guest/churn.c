@@ -4,8 +4,9 @@
  * whole protected VMs by the calls of the core, whose payload (payload_*.S) shares a page with this
  * kernel and takes it back.
  *
- * Arguments: iterations, pages (of each loan and each VM), bug=wild-read (the kernel reads a page
- * that its VM no longer shares, without an exception table entry: it must die).
+ * Arguments: iterations, pages (of all loans and of each VM), batch (pages of a loan),
+ * bug=wild-read (the kernel reads a page that its VM no longer shares, without an exception table
+ * entry: it dies, or takes the page from the VM by force, which the VM then dies of).
  */
 #include "kernel.h"
 
@@ -101,20 +102,23 @@ static void stamp(uint64_t pa)
     fl_check(words[0] == pa && words[511] == ~pa);
 }
 
-static void lend_all(uint64_t owner)
+/* All pages, so many with each call. */
+static void lend_all(uint64_t owner, uint64_t batch)
 {
-    uint64_t lent = 0;
-    for (; lent < page_count; lent++) {
-        stamp(pages[lent]);
-        if (fl_call(FL_LEND, pages[lent], owner, 1) != 0) {
-            count.refused++;
-            break;
+    for (uint64_t i = 0; i < page_count; i += batch) {
+        uint64_t run = page_count - i < batch ? page_count - i : batch;
+        for (uint64_t j = i; j < i + run; j++) {
+            stamp(pages[j]);
         }
-    }
-    count.lent += lent;
-    for (uint64_t i = 0; i < lent; i++) {
-        ok("FL_RETURN", fl_call(FL_RETURN, pages[i], 1, 0));
-        stamp(pages[i]);
+        if (fl_call(FL_LEND, pages[i], owner, run) != 0) {
+            count.refused += run;
+            continue;
+        }
+        count.lent += run;
+        ok("FL_RETURN", fl_call(FL_RETURN, pages[i], run, 0));
+        for (uint64_t j = i; j < i + run; j++) {
+            stamp(pages[j]);
+        }
     }
 }
 
@@ -270,13 +274,15 @@ static void tally(void)
 int guest_main(void)
 {
     uint64_t iterations = fl_argument("iterations", 8);
+    uint64_t batch = fl_argument("batch", 8);
     page_count = fl_argument("pages", 16);
     wild_read = fl_argument_is("bug", "wild-read");
-    if (page_count < 2 || page_count > PAGES_MAX) {
-        fl_fail("pages: 2 to %u, not %lu\n", PAGES_MAX, page_count);
+    if (page_count < 2 || page_count > PAGES_MAX || batch < 1) {
+        fl_fail("pages: 2 to %u, not %lu; batch: at least 1\n", PAGES_MAX, page_count);
     }
-    for (uint64_t i = 0; i < page_count; i++) {
-        pages[i] = fl_pages(1);
+    pages[0] = fl_pages(page_count);
+    for (uint64_t i = 1; i < page_count; i++) {
+        pages[i] = pages[0] + i * PAGE_SIZE;
     }
     for (unsigned int i = 0; i < TABLES; i++) {
         table_pages[i] = fl_pages(1);
@@ -287,7 +293,8 @@ int guest_main(void)
 
     fl_mark("loans");
     for (uint64_t i = 0; i < iterations; i++) {
-        lend_all(i % 2);
+        lend_all(i % 2, 1);
+        lend_all(i % 2, batch);
         share_all();
     }
     tally();

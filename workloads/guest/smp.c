@@ -11,12 +11,12 @@
 #include "kernel.h"
 
 #define PAGE_VA   0xffffa00000000000ul
-#define READS_MIN 16u /* of the other CPU, before a round and in it */
+#define READS_MIN 16u /* of the other CPU, between two rounds */
 
 static struct {
-    volatile uint64_t round;           /* the page holds at least this number */
-    volatile uint64_t shootdown, done; /* x86: asked for, and done */
-    volatile uint64_t reads, absent, stale;
+    volatile uint64_t round;                /* the page holds at least this number */
+    volatile uint64_t shootdown, done;      /* x86: asked for, and done */
+    volatile uint64_t reads, absent, stale; /* of both CPUs */
     volatile bool stop, stopped;
 } shared;
 
@@ -55,29 +55,50 @@ static void barrier(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static void check_page(void)
+static void count(volatile uint64_t *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+/* False: the page was not there. */
+static bool check_page(void)
 {
     uint64_t least = shared.round;
     barrier();
     uint64_t value = read_page();
     if (value == 0) {
-        shared.absent++;
+        count(&shared.absent);
     } else if (value < least) {
-        shared.stale++;
+        count(&shared.stale);
     }
-    shared.reads++;
+    count(&shared.reads);
+    return value != 0;
 }
 
+/* Does what the other CPU has asked for. */
+static void answer_shootdown(void)
+{
+    uint64_t asked = shared.shootdown;
+    if (shared.done != asked) {
+        fl_flush_page(PAGE_VA);
+        barrier();
+        shared.done = asked;
+    }
+}
+
+/* Reads, and waits for the next round where there is no page: as a kernel's fault handler sleeps on
+ * the lock of the table. */
 static void reader(uint64_t argument)
 {
     (void)argument;
     while (!shared.stop) {
-        check_page();
-        if (shared.done != shared.shootdown) {
-            uint64_t asked = shared.shootdown;
-            fl_flush_page(PAGE_VA);
-            barrier();
-            shared.done = asked;
+        uint64_t round = shared.round;
+        answer_shootdown();
+        if (!check_page()) {
+            while (shared.round == round) {
+                answer_shootdown();
+                fl_relax();
+            }
         }
     }
     shared.stopped = true;
@@ -110,6 +131,7 @@ static void remap(uint64_t *pte, uint64_t pa)
 {
     *(volatile uint64_t *)pte = 0;
     invalidate();
+    wait_for_reads(1); /* it finds no page, if it is careful */
     fl_pte_set(pte, PAGE_VA, fl_pte_make(pa, FL_W));
     barrier();
 }
