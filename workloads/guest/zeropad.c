@@ -94,8 +94,8 @@ static uint64_t mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 29;
 }
 
-/* Hash and length of the component of a path that begins there. */
-static uint64_t hash_name(const char *name, uint64_t *length)
+/* Hash and length of the component of a path that begins there. Not inlined: reports name it. */
+static __attribute__((noinline)) uint64_t hash_name(const char *name, uint64_t *length)
 {
     uint64_t hash = 0;
     for (uint64_t at = 0;; at += 8) {

@@ -37,7 +37,7 @@ _Noreturn void fl_exit(uint64_t status);
 void fl_mark(const char *name);
 void fl_tally(const char *name, uint64_t value);
 
-/* ---- text: %s %u %x %% , 64-bit arguments ---- */
+/* ---- text: %s, %u and %x of an unsigned int, %lu and %lx of 64 bits, %% ---- */
 
 void fl_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints why, and dies there. */
@@ -82,9 +82,9 @@ void fl_map(uint64_t va, uint64_t pa, unsigned int rights);
 #define FL_USER 4u
 uint64_t fl_pte_make(uint64_t pa, unsigned int rights);
 uint64_t fl_pte_pa(uint64_t pte);
-/* Changes the entry of a page that others may be using: break, invalidate, make. `broadcast`:
- * every CPU's TLB (arm64; on x86 the other CPUs must do it themselves). */
+/* Changes the entry of a page: break, invalidate, make. */
 void fl_pte_set(uint64_t *pte, uint64_t va, uint64_t value);
+/* Invalidates a page: on arm64 in every CPU's TLB; on x86 the other CPUs must do so themselves. */
 void fl_flush_page(uint64_t va);
 
 /* ---- traps ---- */

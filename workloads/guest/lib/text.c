@@ -57,7 +57,7 @@ static void put_number(struct line *line, uint64_t number, unsigned int base)
     }
 }
 
-/* %s; %u and %x of an unsigned int, with l of 64 bits; %c; %%. */
+/* One conversion, see kernel.h; any other character stands for itself. */
 static void put_arg(struct line *line, const char **format, va_list *args)
 {
     bool wide = **format == 'l';
