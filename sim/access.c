@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mmu/x86.h"
+#include "sim/asi.h"
 #include "sim/machine.h"
 
 enum { FAULTS_MAX = 64 };
@@ -86,6 +87,17 @@ static uint64_t syndrome(const struct sim *sim, const struct mmu_request *reques
                               : mmu_x86_pf_code(request, result);
 }
 
+/* The page behind a direct-map address. */
+static hyp_pa_t direct_pa(const struct sim *sim, uint64_t va)
+{
+    return hyp_pa((va - sim->header->linear_start + sim->header->linear_pa) & ~(PAGE_BYTES - 1));
+}
+
+static bool is_isolated(const struct sim *sim, uint8_t cpu)
+{
+    return sim->asi && sim_asi_isolated(sim, cpu);
+}
+
 /* An access met a lent page: the strategy decides. */
 static enum sim_outcome meet_stray(struct sim *sim, const struct sim_access *access,
                                    const struct mmu_request *request,
@@ -104,9 +116,13 @@ static enum sim_outcome meet_stray(struct sim *sim, const struct sim_access *acc
         stray.pa = hyp_pa(result->ipa.v & ~(PAGE_BYTES - 1));
         outcome = sim->strategy->abort ? sim->strategy->abort(sim, &stray) : SIM_PANIC;
     } else {
-        stray.pa = hyp_pa((request->va - sim->header->linear_start + sim->header->linear_pa) &
-                          ~(PAGE_BYTES - 1));
-        outcome = sim_kernel_fault(sim, access->pc, SIM_COST(sim, kernel_fault));
+        stray.pa = direct_pa(sim, request->va);
+        if (is_isolated(sim, access->cpu)) {
+            sim_asi_fault(sim, access, recorded_page(sim, stray.pa));
+            outcome = SIM_RETRY;
+        } else {
+            outcome = sim_kernel_fault(sim, access->pc, SIM_COST(sim, kernel_fault));
+        }
     }
     sim_count(sim, SIM_COUNT_strays, 1);
     sim_count(sim, outcome == SIM_PANIC ? SIM_COUNT_panics : SIM_COUNT_survived, 1);
@@ -162,10 +178,27 @@ static bool is_stray(const struct sim *sim, uint64_t va)
     return !sim->runs_guest || (page && page->lent == SIM_LENT);
 }
 
+/* A CPU on the restricted tables: what they do not show it looks up in the full ones. */
+static enum sim_outcome isolation_fault(struct sim *sim, const struct sim_access *access,
+                                        const struct mmu_request *request,
+                                        const struct mmu_result *result)
+{
+    const struct sim_page *page = recorded_page(sim, direct_pa(sim, access->va));
+    bool lent = sim_in_linear(sim, access->va) && page && page->lent == SIM_LENT;
+
+    /* Where stage 2 protects the page, too, the stray access is the one that comes next. */
+    if (lent && !SIM_GET(&sim->config, asi, stage2))
+        return meet_stray(sim, access, request, result, sim_stats_cycles(&sim->stats));
+    sim_asi_fault(sim, access, lent ? page : NULL);
+    return SIM_RETRY;
+}
+
 static enum sim_outcome stage1_fault(struct sim *sim, const struct sim_access *access,
                                      const struct mmu_request *request,
                                      const struct mmu_result *result)
 {
+    if (result->fault == MMU_FAULT_TRANSLATION && is_isolated(sim, access->cpu))
+        return isolation_fault(sim, access, request, result);
     if (result->fault == MMU_FAULT_TRANSLATION && is_stray(sim, request->va))
         return meet_stray(sim, access, request, result, sim_stats_cycles(&sim->stats));
     sim_count(sim, SIM_COUNT_unrecorded, 1);

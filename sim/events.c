@@ -217,4 +217,6 @@ void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_
     case TRACE_KIND_COUNT:
         break;
     }
+    if (sim->strategy->event)
+        sim->strategy->event(sim, rec, event);
 }

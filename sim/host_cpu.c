@@ -6,6 +6,7 @@
 #include <hyp/bits.h>
 
 #include "mmu/x86.h"
+#include "sim/asi.h"
 #include "sim/machine.h"
 
 #define PAGE_BYTES UINT64_C(4096)
@@ -119,12 +120,31 @@ static void invalidate_x86(struct sim *sim, uint8_t cpu, enum mmu_x86_op op, uin
     mmu_x86_invalidate(sim->mmu, &inval);
 }
 
+void sim_host_invlpg(struct sim *sim, uint64_t va)
+{
+    struct mmu_x86_inval inval = {
+        .op = MMU_X86_INVLPG,
+        .vpid = SIM_GET(&sim->config, s2, enable) ? X86_HOST_VPID : 0,
+        .start = va,
+    };
+
+    for (unsigned int cpu = 0; cpu < sim->cpus; cpu++) {
+        inval.cpu = (uint8_t)cpu;
+        inval.pcid = (uint16_t)(sim->cpu_state[cpu].reg[TRACE_CR3] & HYP_MASK(11, 0));
+        mmu_x86_invalidate(sim->mmu, &inval);
+    }
+}
+
 void sim_host_invalidate_page(struct sim *sim, uint8_t cpu, uint64_t va)
 {
-    if (sim->map.x86)
-        invalidate_x86(sim, cpu, MMU_X86_INVLPG, va);
-    else
+    if (!sim->map.x86)
         invalidate_arm64(sim, cpu, MMU_TLBI_VAAE1, va, PAGE_BYTES);
+    else if (!sim->asi)
+        invalidate_x86(sim, cpu, MMU_X86_INVLPG, va);
+    else {
+        sim_host_invlpg(sim, va);
+        sim_asi_changed(sim, hyp_va(va));
+    }
 }
 
 void sim_host_invalidate_range(struct sim *sim, uint8_t cpu, uint64_t va, uint64_t pages)

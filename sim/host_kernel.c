@@ -8,6 +8,7 @@
 #include <hyp/bits.h>
 #include <inttypes.h>
 
+#include "sim/asi.h"
 #include "sim/machine.h"
 
 enum { PAGE_SHIFT = 12, LEVEL_PAGE = 0 };
@@ -53,6 +54,7 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
             sim->strategy->name);
     if (!host_map_init(&sim->map, sim->ram, x86, sim->layout.tables, sim->layout.tables_end))
         return out_of_tables(error);
+    sim->map.no_globals = sim->strategy->isolates;
     for (size_t i = 0; i < header->ram_count; i++) {
         uint64_t start = sim_ram_range(header, i).start, end = sim_ram_range(header, i).end;
 
@@ -87,6 +89,8 @@ void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, unsig
         /* The recorded kernel switched or changed an address space here; its own flush, whatever
          * it was, has been recorded apart and costs the same under every strategy. */
         sim_host_invalidate_page(sim, cpu, va.v);
+    else if (sim->asi)
+        sim_asi_appeared(sim, va);
     if (full)
         sim->tables_full = true;
 }
@@ -105,10 +109,11 @@ void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t 
     sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, pages, range));
 }
 
-/* Splits until va is mapped by a page: each time a new table, 512 entries and a flush of the block.
+/* Each time a new table, 512 entries and a flush of the block.
  */
-static void split_to_page(struct sim *sim, uint8_t cpu, hyp_va_t va)
+void sim_direct_map_split(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
 {
+    hyp_va_t va = sim_linear_va(sim, pa);
     unsigned int level;
 
     while (host_map_leaf(&sim->map, va, &level) && level > LEVEL_PAGE) {
@@ -143,7 +148,7 @@ void sim_direct_map_invalid(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
 {
     hyp_va_t va = sim_linear_va(sim, pa);
 
-    split_to_page(sim, cpu, va);
+    sim_direct_map_split(sim, cpu, pa);
     unfold(sim, cpu, va);
     if (host_map_set_valid(&sim->map, va, false)) {
         sim_count(sim, SIM_COUNT_direct_map_edits, 1);

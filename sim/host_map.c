@@ -98,7 +98,8 @@ static hyp_pa_t find_slot(const struct host_map *map, hyp_va_t va, unsigned int 
     return slot;
 }
 
-static uint64_t encode_x86(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned int attributes)
+static uint64_t encode_x86(const struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int level,
+                           unsigned int attributes)
 {
     uint64_t pte = (pa.v & PTE_ADDR) | X86_PRESENT | X86_WRITE | X86_A | X86_D | X86_XD;
 
@@ -112,7 +113,7 @@ static uint64_t encode_x86(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigne
         pte &= ~X86_XD;
     if (attributes & HOST_MAP_READONLY)
         pte &= ~X86_WRITE;
-    return va.v >> 63 ? pte | X86_GLOBAL : pte;
+    return va.v >> 63 && !map->no_globals ? pte | X86_GLOBAL : pte;
 }
 
 static uint64_t encode_arm64(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsigned int attributes)
@@ -138,7 +139,7 @@ static uint64_t encode_arm64(hyp_va_t va, hyp_pa_t pa, unsigned int level, unsig
 static uint64_t encode(const struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int level,
                        unsigned int attributes)
 {
-    return map->x86 ? encode_x86(va, pa, level, attributes)
+    return map->x86 ? encode_x86(map, va, pa, level, attributes)
                     : encode_arm64(va, pa, level, attributes);
 }
 

@@ -22,6 +22,7 @@ struct host_map {
     hyp_pa_t kernel_root, user_root;
     uint64_t tables; /* table pages in use */
     bool x86;
+    bool no_globals; /* x86: kernel entries are not global */
 };
 
 /* Attributes of a leaf. */

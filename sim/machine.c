@@ -2,6 +2,7 @@
 /* Builds one simulated machine from configuration, strategy and trace header, and takes it apart.
  */
 #include "sim/machine.h"
+#include "sim/asi.h"
 
 #include <hyp/ept.h>
 
@@ -318,6 +319,7 @@ void sim_close(struct sim *sim)
 {
     if (!sim)
         return;
+    sim_asi_close(sim);
     mmu_destroy(sim->mmu);
     sim_ram_destroy(sim->ram);
     free(sim->vmemmap);

@@ -98,6 +98,7 @@ struct sim_strategy {
     uint8_t recorded; /* donate.kinds under which this is what the recorded machine did; 0 none */
     bool edits_direct_map; /* needs a direct map of pages */
     bool stage2;           /* donations go through the hypervisor */
+    bool isolates;         /* the kernel has more than one address space: no global entries */
     uint8_t stray;         /* enum fl_stray: how a stray access reaches a guest kernel */
     bool carve_out;        /* donated pages come from the carve-out, whatever place.policy says */
     /* Before the first record. May be NULL. */
@@ -109,6 +110,8 @@ struct sim_strategy {
     void (*flush)(struct sim *sim, const struct sim_lend *batch, size_t count);
     bool (*finish)(struct sim *sim, const struct sim_lend *lend);
     void (*reclaim)(struct sim *sim, const struct sim_lend *lend);
+    /* Hears of each event after it took effect. NULL: need not. */
+    void (*event)(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event);
     /* A stage-2 abort on a page that is not the host's, the exit included. NULL: cannot happen. */
     enum sim_outcome (*abort)(struct sim *sim, const struct sim_stray *stray);
 };
@@ -140,6 +143,7 @@ struct sim {
     uint64_t vmemmap_bytes;
 
     struct host_map map;
+    struct sim_asi *asi; /* NULL: the kernel has one address space (sim/asi.h) */
     struct sim_cpu_state cpu_state[HYP_CPUS_MAX];
     bool runs_guest;        /* a guest under emulation, or a trace of one */
     struct sim_page *pages; /* by frame, from ram_start on, carve-out included */
@@ -253,6 +257,8 @@ void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, unsig
 /* set_direct_map_invalid_noflush() and set_direct_map_default_noflush() on one page. */
 void sim_direct_map_invalid(struct sim *sim, uint8_t cpu, hyp_pa_t pa);
 void sim_direct_map_default(struct sim *sim, uint8_t cpu, hyp_pa_t pa);
+/* Splits blocks of the direct map until the page has an entry of its own. */
+void sim_direct_map_split(struct sim *sim, uint8_t cpu, hyp_pa_t pa);
 /* flush_tlb_kernel_range() over `pages` pages of the direct map. */
 void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t pages);
 /* Adds [start, end) to the direct map; false when table pages are used up. */
@@ -267,6 +273,8 @@ enum sim_outcome sim_kernel_fault(struct sim *sim, uint64_t pc, uint64_t entry_c
 void sim_host_regs_init(struct sim *sim, unsigned int cpu);
 /* Tells the model the translation registers of one CPU, as cpu_state has them. */
 void sim_host_regs(struct sim *sim, unsigned int cpu);
+/* x86: INVLPG on all CPUs, each for the PCID that it runs under. */
+void sim_host_invlpg(struct sim *sim, uint64_t va);
 /* Kernel addresses, on all CPUs: one page with its walk-cache entries, leaves of a range, all. */
 void sim_host_invalidate_page(struct sim *sim, uint8_t cpu, uint64_t va);
 void sim_host_invalidate_range(struct sim *sim, uint8_t cpu, uint64_t va, uint64_t pages);

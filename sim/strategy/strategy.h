@@ -19,6 +19,7 @@ extern const struct sim_strategy sim_strategy_carve_out;
 extern const struct sim_strategy sim_strategy_secretmem;
 extern const struct sim_strategy sim_strategy_ept_inject;
 extern const struct sim_strategy sim_strategy_ept_ve;
+extern const struct sim_strategy sim_strategy_asi;
 
 /* reflect's, which ept-inject shares. */
 enum sim_outcome sim_reflect_abort(struct sim *sim, const struct sim_stray *stray);

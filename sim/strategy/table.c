@@ -4,11 +4,20 @@
 #include <string.h>
 
 static const struct sim_strategy *const strategies[] = {
-    &sim_strategy_none,      &sim_strategy_el2_bug,          &sim_strategy_stage2_only,
-    &sim_strategy_sea_fixup, &sim_strategy_reflect,          &sim_strategy_new_syndrome,
-    &sim_strategy_sdei,      &sim_strategy_direct_map_unmap, &sim_strategy_direct_map_batch,
-    &sim_strategy_secretmem, &sim_strategy_carve_out,        &sim_strategy_ept_inject,
+    &sim_strategy_none,
+    &sim_strategy_el2_bug,
+    &sim_strategy_stage2_only,
+    &sim_strategy_sea_fixup,
+    &sim_strategy_reflect,
+    &sim_strategy_new_syndrome,
+    &sim_strategy_sdei,
+    &sim_strategy_direct_map_unmap,
+    &sim_strategy_direct_map_batch,
+    &sim_strategy_secretmem,
+    &sim_strategy_carve_out,
+    &sim_strategy_ept_inject,
     &sim_strategy_ept_ve,
+    &sim_strategy_asi,
 };
 
 const struct sim_strategy *sim_strategy_at(size_t index)
