@@ -63,6 +63,7 @@ struct guest {
     struct guest_cpu cpus[SIM_GUEST_CPUS_MAX];
     hyp_pa_t free, free_end; /* memory that is the guest's */
     hyp_pa_t ve_area;
+    uint8_t running; /* CPU whose turn it is */
     bool x86, ended;
     const uint64_t *drops; /* of sim_ram */
     uint8_t zeroes[4096];  /* what absent memory reads as */
@@ -79,10 +80,15 @@ void guest_end(struct guest *guest, enum sim_guest_end end, uint64_t status, con
                ...) __attribute__((format(printf, 4, 5)));
 /* Reads `bytes` at a kernel address through the tables, without counting; false: not mapped. */
 bool guest_read(struct guest_cpu *gc, uint64_t va, void *to, size_t bytes);
-/* Prepares a CPU to start at `entry` with a first argument. */
-void guest_start(struct guest_cpu *gc, uint64_t entry, uint64_t argument);
 void guest_save(const struct guest_cpu *gc, struct guest_context *context);
 void guest_restore(struct guest_cpu *gc, struct guest_context *context);
+
+/* ---- sim/guest_boot.c ---- */
+
+/* A machine with the image in it, CPU 0 at the entry point. */
+enum sim_status guest_set_up(struct guest *guest);
+/* Prepares a CPU to start at `entry` with a first argument. */
+void guest_start(struct guest_cpu *gc, uint64_t entry, uint64_t argument);
 
 /* ---- sim/guest_call.c, sim/guest_fault.c, sim/port_cpu.c ---- */
 

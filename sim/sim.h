@@ -122,7 +122,7 @@ struct sim_guest_options {
     const char *arguments; /* for the guest, at most 255 characters */
     const char *record;    /* NULL, or where the run is written as a trace */
     bool exact;            /* x86: every instruction pointer and flag exact */
-    uint64_t limit;        /* instructions; 0: none */
+    uint64_t limit;        /* instructions; 0: none. Guests may loop for ever */
     FILE *console;         /* NULL: what the guest prints is dropped */
 };
 
@@ -144,7 +144,8 @@ struct sim_guest_result {
     struct sim_result run;
     enum sim_guest_end end;
     uint64_t status;
-    char text[256]; /* why, for all ends but a good exit */
+    char text[256];       /* why, for all ends but a good exit */
+    char registers[1024]; /* of the CPU that ended it, unless the guest exited; else empty */
     uint64_t instructions;
     uint64_t cycles; /* instructions at the base cost, and everything in run.stats */
     struct sim_tally tally[SIM_TALLIES_MAX];
