@@ -201,7 +201,6 @@ static uint64_t do_vcpu_run(struct call *call)
     if (!vcpu)
         return FL_VM_NOT_LOADED;
     guest_save(gc, &gc->host);
-    sim_hypercall(gc->guest->sim, gc->index);
     run_vm(gc, hyp_vm_handle(vcpu->vm));
     cpu_set(gc->cpu, CPU_PC, call->args[0]);
     set_result(gc, 1, call->args[1]);

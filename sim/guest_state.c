@@ -157,6 +157,8 @@ static void set_register(struct sim *sim, uint8_t cpu, uint64_t reg, uint64_t va
         state->reg[reg] = value;
     else if (reg == TRACE_SYSREG_VM)
         state->vm = hyp_vm_find(&sim->hyp, (hyp_handle_t)value) ? (hyp_handle_t)value : 0;
+    if (reg == TRACE_SYSREG_VM && state->vm)
+        sim_hypercall(sim, cpu);
     sim_host_regs(sim, cpu);
 }
 
