@@ -26,16 +26,14 @@ static int64_t asi(enum fl_asi operation, uint64_t a, uint64_t b)
 
 void guest_trap_enter(void)
 {
-    if (!no_abort) {
+    if (!no_abort)
         asi(FL_ASI_START_ABORT, 0, 0);
-    }
 }
 
 void guest_trap_leave(void)
 {
-    if (!no_abort) {
+    if (!no_abort)
         asi(FL_ASI_FINISH_ABORT, 0, 0);
-    }
 }
 
 void guest_timer(void)
@@ -46,9 +44,8 @@ void guest_timer(void)
 bool guest_fault(struct regs *regs, const struct fl_fault *fault)
 {
     (void)regs;
-    if (fault->kind != FL_FAULT_PAGE || asi(FL_ASI_FAULT, fault->pc, fault->address) != 1) {
+    if (fault->kind != FL_FAULT_PAGE || asi(FL_ASI_FAULT, fault->pc, fault->address) != 1)
         return false;
-    }
     count.explained++;
     return true;
 }
@@ -57,25 +54,24 @@ static uint64_t sum(uint64_t pa)
 {
     const volatile uint64_t *words = fl_va(pa);
     uint64_t total = 0;
-    for (unsigned int i = 0; i < PAGES * 512; i += 64) {
+
+    for (unsigned int i = 0; i < PAGES * 512; i += 64)
         total += words[i];
-    }
     return total;
 }
 
 static void fill(uint64_t pa, uint64_t factor)
 {
     uint64_t *words = fl_va(pa);
-    for (uint64_t i = 0; i < PAGES * 512; i++) {
+
+    for (uint64_t i = 0; i < PAGES * 512; i++)
         words[i] = i * factor;
-    }
 }
 
 static void ok(const char *what, int64_t answer)
 {
-    if (answer != 0) {
+    if (answer != 0)
         fl_fail("%s: -%lu\n", what, (uint64_t)-answer);
-    }
 }
 
 static void enter(void)
@@ -93,6 +89,7 @@ static void leave(void)
 static void mapped_only(uint64_t want)
 {
     uint64_t before = count.explained;
+
     enter();
     fl_check(sum(mapped) == want);
     count.mapped_reads++;
@@ -104,6 +101,7 @@ static void mapped_only(uint64_t want)
 static void secret_too(uint64_t want)
 {
     uint64_t before = count.explained;
+
     enter();
     fl_check(sum(secret) == want);
     count.secret_reads++;
@@ -115,6 +113,7 @@ static void secret_too(uint64_t want)
 static void interrupted(uint64_t want, uint64_t interval)
 {
     uint64_t before = interrupts;
+
     enter();
     ok("FL_TIMER", fl_call(FL_TIMER, interval, 0, 0));
     fl_interrupts(true);
@@ -140,6 +139,7 @@ int guest_main(void)
 {
     uint64_t iterations = fl_argument("iterations", 32);
     uint64_t interval = fl_argument("interval", 200);
+
     if (!(fl_boot->features & FL_FEATURE_ASI)) {
         fl_print("this strategy has no address space isolation\n");
         return 0;

@@ -33,6 +33,7 @@ static struct {
 static bool read_word(uint64_t pa, uint64_t *word)
 {
     uint64_t value, failed = 0;
+
 #if defined(__aarch64__)
     __asm__ volatile("1: ldr %0, [%2]\n"
                      "2:\n"
@@ -79,6 +80,7 @@ static bool may_look(void)
 static void expect_denied(uint64_t pa)
 {
     uint64_t word;
+
     if (may_look()) {
         fl_check(!read_word(pa, &word));
         count.denied++;
@@ -87,9 +89,8 @@ static void expect_denied(uint64_t pa)
 
 static void ok(const char *what, int64_t answer)
 {
-    if (answer != 0) {
+    if (answer != 0)
         fl_fail("%s: -%lu\n", what, (uint64_t)-answer);
-    }
 }
 
 /* ---- loans and shares ---- */
@@ -97,6 +98,7 @@ static void ok(const char *what, int64_t answer)
 static void stamp(uint64_t pa)
 {
     uint64_t *words = fl_va(pa);
+
     words[0] = pa;
     words[511] = ~pa;
     fl_check(words[0] == pa && words[511] == ~pa);
@@ -107,32 +109,29 @@ static void lend_all(uint64_t owner, uint64_t batch)
 {
     for (uint64_t i = 0; i < page_count; i += batch) {
         uint64_t run = page_count - i < batch ? page_count - i : batch;
-        for (uint64_t j = i; j < i + run; j++) {
+        for (uint64_t j = i; j < i + run; j++)
             stamp(pages[j]);
-        }
         if (fl_call(FL_LEND, pages[i], owner, run) != 0) {
             count.refused += run;
             continue;
         }
         count.lent += run;
         ok("FL_RETURN", fl_call(FL_RETURN, pages[i], run, 0));
-        for (uint64_t j = i; j < i + run; j++) {
+        for (uint64_t j = i; j < i + run; j++)
             stamp(pages[j]);
-        }
     }
 }
 
 static void share_all(void)
 {
     uint64_t shared = 0;
+
     while (shared < page_count &&
-           fl_call(HYP_HCALL_HOST_SHARE_HYP, pages[shared] >> PAGE_SHIFT, 0, 0) == 0) {
+           fl_call(HYP_HCALL_HOST_SHARE_HYP, pages[shared] >> PAGE_SHIFT, 0, 0) == 0)
         stamp(pages[shared++]);
-    }
     count.shared += shared;
-    for (uint64_t i = 0; i < shared; i++) {
+    for (uint64_t i = 0; i < shared; i++)
         ok("unshare", fl_call(HYP_HCALL_HOST_UNSHARE_HYP, pages[i] >> PAGE_SHIFT, 0, 0));
-    }
 }
 
 /* ---- VMs ---- */
@@ -146,6 +145,7 @@ static uint64_t ipa_of(uint64_t page)
 static uint64_t link_tables(void)
 {
     uint64_t head = 0;
+
     for (unsigned int i = 0; i < TABLES; i++) {
         *(uint64_t *)fl_va(table_pages[i]) = head;
         head = table_pages[i];
@@ -175,10 +175,10 @@ static uint64_t run(enum churn_operation operation, uint64_t page)
 {
     struct fl_answer answer =
         fl_call6(FL_VCPU_RUN, ipa_of(0), ipa_of(page) | operation, 0, 0, 0, 0);
+
     count.runs++;
-    if (answer.value != FL_VM_EXITED) {
+    if (answer.value != FL_VM_EXITED)
         fl_fail("the VM did not exit: %lu, %lx\n", answer.value, answer.more[0]);
-    }
     return answer.more[0];
 }
 
@@ -194,6 +194,7 @@ static void converse(uint64_t page)
     uint64_t *words = fl_va(pages[page]);
     uint64_t sum = 0;
     uint64_t word;
+
     fl_check(run(FILL, page) == 0);
     expect_denied(pages[page]);
     fl_check(run(SHARE, page) == 0);
@@ -206,9 +207,8 @@ static void converse(uint64_t page)
     fl_check(run(SUM, page) == sum);
     fl_check(run(UNSHARE, page) == 0);
     expect_denied(pages[page]);
-    if (wild_read) {
+    if (wild_read)
         fl_print("wild read: %lx\n", *(volatile uint64_t *)words);
-    }
     fl_check(run(SUM, page) == sum);
     if (page % 2 == 0) { /* it dies while it shares */
         fl_check(run(SHARE, page) == 0);
@@ -231,9 +231,8 @@ static void tear_down(uint64_t handle)
     struct fl_answer answer = fl_call6(HYP_HCALL_VM_FINALIZE, handle, 0, 0, 0, 0, 0);
     ok("VM_FINALIZE", (int64_t)answer.value);
     uint64_t listed = 0;
-    for (uint64_t page = answer.more[0]; listed < answer.more[1]; listed++) {
+    for (uint64_t page = answer.more[0]; listed < answer.more[1]; listed++)
         page = *(uint64_t *)fl_va(page);
-    }
     fl_check(listed == TABLES + 1); /* and the root */
     count.given_back += listed;
     stamp(meta);
@@ -245,14 +244,13 @@ static void tear_down(uint64_t handle)
 static bool one_vm(void)
 {
     int64_t handle = fl_call(HYP_HCALL_VM_RESERVE, 0, 0, 0);
-    if (handle < 0) {
+
+    if (handle < 0)
         return false;
-    }
     count.vms++;
     build((uint64_t)handle);
-    for (uint64_t page = 1; page < page_count; page++) {
+    for (uint64_t page = 1; page < page_count; page++)
         converse(page);
-    }
     tear_down((uint64_t)handle);
     return true;
 }
@@ -275,18 +273,16 @@ int guest_main(void)
 {
     uint64_t iterations = fl_argument("iterations", 8);
     uint64_t batch = fl_argument("batch", 8);
+
     page_count = fl_argument("pages", 16);
     wild_read = fl_argument_is("bug", "wild-read");
-    if (page_count < 2 || page_count > PAGES_MAX || batch < 1) {
+    if (page_count < 2 || page_count > PAGES_MAX || batch < 1)
         fl_fail("pages: 2 to %u, not %lu; batch: at least 1\n", PAGES_MAX, page_count);
-    }
     pages[0] = fl_pages(page_count);
-    for (uint64_t i = 1; i < page_count; i++) {
+    for (uint64_t i = 1; i < page_count; i++)
         pages[i] = pages[0] + i * PAGE_SIZE;
-    }
-    for (unsigned int i = 0; i < TABLES; i++) {
+    for (unsigned int i = 0; i < TABLES; i++)
         table_pages[i] = fl_pages(1);
-    }
     meta = fl_pages(1);
     vcpu_meta = fl_pages(1);
     root = fl_pages(1);
@@ -299,9 +295,8 @@ int guest_main(void)
     }
     tally();
     fl_mark("VMs");
-    for (uint64_t i = 0; i < iterations && one_vm(); i++) {
+    for (uint64_t i = 0; i < iterations && one_vm(); i++)
         tally();
-    }
     tally();
     fl_print("%lu pages lent, %lu VMs with %lu pages, %lu shares\n", count.lent, count.vms,
              count.donated, count.vm_shares);

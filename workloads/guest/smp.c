@@ -26,6 +26,7 @@ static bool skip;
 static uint64_t read_page(void)
 {
     uint64_t value;
+
 #if defined(__aarch64__)
     __asm__ volatile("1: ldr %0, [%1]\n"
                      "2:\n"
@@ -64,13 +65,13 @@ static void count(volatile uint64_t *counter)
 static bool check_page(void)
 {
     uint64_t least = shared.round;
+
     barrier();
     uint64_t value = read_page();
-    if (value == 0) {
+    if (value == 0)
         count(&shared.absent);
-    } else if (value < least) {
+    else if (value < least)
         count(&shared.stale);
-    }
     count(&shared.reads);
     return value != 0;
 }
@@ -79,6 +80,7 @@ static bool check_page(void)
 static void answer_shootdown(void)
 {
     uint64_t asked = shared.shootdown;
+
     if (shared.done != asked) {
         fl_flush_page(PAGE_VA);
         barrier();
@@ -107,23 +109,21 @@ static void reader(uint64_t argument)
 static void wait_for_reads(uint64_t reads)
 {
     uint64_t until = shared.reads + reads;
-    while (shared.reads < until) {
+
+    while (shared.reads < until)
         fl_relax();
-    }
 }
 
 /* Every CPU forgets the page, whose entry is empty now. */
 static void invalidate(void)
 {
-    if (skip) {
+    if (skip)
         return;
-    }
     fl_flush_page(PAGE_VA);
 #if !defined(__aarch64__)
     shared.shootdown++;
-    while (shared.done != shared.shootdown) {
+    while (shared.done != shared.shootdown)
         fl_relax();
-    }
 #endif
 }
 
@@ -140,10 +140,10 @@ int guest_main(void)
 {
     uint64_t rounds = fl_argument("rounds", 100);
     unsigned int level;
+
     skip = fl_argument_is("bug", "skip-tlbi");
-    if (fl_boot->cpus < 2) {
+    if (fl_boot->cpus < 2)
         fl_fail("two CPUs are needed: --cpus 2\n");
-    }
     uint64_t frames = fl_pages(2);
     *(uint64_t *)fl_va(frames) = 1;
     fl_map(PAGE_VA, frames, FL_W);
@@ -163,9 +163,8 @@ int guest_main(void)
         wait_for_reads(READS_MIN);
     }
     shared.stop = true;
-    while (!shared.stopped) {
+    while (!shared.stopped)
         fl_relax();
-    }
     fl_tally("remaps", rounds);
     fl_tally("reads", shared.reads);
     fl_tally("reads while absent", shared.absent);

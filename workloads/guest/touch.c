@@ -18,9 +18,8 @@ struct area {
  * are not places are walked on from, along the permutation's cycle. */
 static uint64_t place(const struct area *area, uint64_t i)
 {
-    if (!area->random) {
+    if (!area->random)
         return i;
-    }
     uint64_t mask = area->places > 1 ? ~0ull >> __builtin_clzll(area->places - 1) : 0;
     do {
         i = (i * area->factor + 1) & mask;
@@ -40,18 +39,16 @@ static uint64_t value(uint64_t i, uint64_t pass)
 
 static void first_touch(const struct area *area)
 {
-    for (uint64_t i = 0; i < area->places; i++) {
+    for (uint64_t i = 0; i < area->places; i++)
         *word(area, i) = value(i, 0);
-    }
 }
 
 static void again(const struct area *area, uint64_t pass)
 {
     for (uint64_t i = 0; i < area->places; i++) {
         volatile uint64_t *at = word(area, i);
-        if (*at != value(i, pass)) {
+        if (*at != value(i, pass))
             fl_fail("place %lu in pass %lu holds %lx\n", i, pass, *at);
-        }
         *at = value(i, pass + 1);
     }
 }
@@ -64,9 +61,9 @@ int guest_main(void)
     uint64_t passes = fl_argument("passes", 1);
     struct area area = {.stride = fl_argument("stride", PAGE_SIZE),
                         .random = fl_argument_is("order", "random")};
-    if (area.stride < 8 || area.stride % 8 != 0 || size < area.stride) {
+
+    if (area.stride < 8 || area.stride % 8 != 0 || size < area.stride)
         fl_fail("stride %lu: a multiple of 8, at most the size of %lu bytes\n", area.stride, size);
-    }
     area.pa = fl_pages((size + PAGE_SIZE - 1) / PAGE_SIZE);
     area.places = size / area.stride;
     area.factor = (fl_random(&seed) & ~7ull) | 5; /* and an odd addend: one cycle of full length */
@@ -74,9 +71,8 @@ int guest_main(void)
     fl_mark("first touch");
     first_touch(&area);
     fl_mark("again");
-    for (uint64_t pass = 0; pass < passes; pass++) {
+    for (uint64_t pass = 0; pass < passes; pass++)
         again(&area, pass);
-    }
     fl_tally("bytes", size);
     fl_tally("places", area.places);
     fl_tally("accesses", area.places * (1 + 2 * passes));

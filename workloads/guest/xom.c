@@ -44,9 +44,8 @@ bool guest_fault(struct regs *regs, const struct fl_fault *fault)
 {
     met = *fault;
     faults++;
-    if (fault->kind != FL_FAULT_PAGE) {
+    if (fault->kind != FL_FAULT_PAGE)
         return false;
-    }
     if (regs->cs & 3) {
         regs->pc = PROGRAM_VA + (uint64_t)(user_exit - xom_programs);
         regs->ax = FAULTED;
@@ -65,6 +64,7 @@ bool guest_fault(struct regs *regs, const struct fl_fault *fault)
 static void expect(const char *what, uint64_t before, uint64_t address, uint32_t code)
 {
     uint64_t want = (uint64_t)VECTOR_PF << 32 | code;
+
     if (faults != before + 1 || met.address != address || met.code != want) {
         fl_fail("%s: %lu faults, the last at %lx with code %lx; wanted one at %lx with %lx\n", what,
                 faults - before, met.address, met.code, address, want);
@@ -79,6 +79,7 @@ static void expect(const char *what, uint64_t before, uint64_t address, uint32_t
 static uint64_t read8(uint64_t va)
 {
     uint64_t value = FAULTED;
+
     PROBE("mov (%1), %0", : "+r"(value) : "r"(va) : "memory");
     return value;
 }
@@ -108,9 +109,8 @@ static uint32_t feature_leaf(void)
 {
     for (uint32_t base = 0x40000000; base < 0x40010000; base += 0x100) {
         struct cpuid signature = fl_cpuid(base, 0);
-        if (signature.a >= base + HYP_XOM_CPUID_OFFSET && signature.a < base + 0x100) {
+        if (signature.a >= base + HYP_XOM_CPUID_OFFSET && signature.a < base + 0x100)
             return base + HYP_XOM_CPUID_OFFSET;
-        }
     }
     return 0;
 }
@@ -118,6 +118,7 @@ static uint32_t feature_leaf(void)
 static bool detect(void)
 {
     uint32_t leaf = feature_leaf();
+
     return leaf && (fl_cpuid(leaf, 0).a & HYP_XOM_CPUID_FEATURE);
 }
 
@@ -127,12 +128,12 @@ static void protect(uint64_t va, uint64_t pa, unsigned int can)
     unsigned int level;
     unsigned int user = va < 1ul << 47 ? FL_USER : 0;
     uint64_t pte = fl_pte_make(pa, user | (can & CAN_W ? FL_W : 0) | (can & CAN_X ? FL_X : 0));
+
     if (!(can & (CAN_R | CAN_W))) {
-        if (on && !plain_alias) {
+        if (on && !plain_alias)
             pte |= 1ul << bit;
-        } else {
+        else
             count.fallbacks++;
-        }
     }
     fl_pte_set(fl_pte(va, &level), va, pte);
 }
@@ -142,6 +143,7 @@ static void protect(uint64_t va, uint64_t pa, unsigned int can)
 static void call_works(uint64_t va)
 {
     uint64_t before = faults;
+
     fl_check(call(va, 5) == 16);
     fl_check(faults == before);
     count.calls++;
@@ -150,6 +152,7 @@ static void call_works(uint64_t va)
 static void kernel_faults(uint64_t data, uint64_t code)
 {
     uint64_t before = faults;
+
     fl_check(read8(code) == FAULTED);
     expect("read", before, code, PF_P);
     before = faults;
@@ -175,6 +178,7 @@ static void kernel_faults(uint64_t data, uint64_t code)
 static void call_faults(uint64_t va, uint32_t code)
 {
     uint64_t before = faults;
+
     fl_check(call(va, 5) == FAULTED);
     expect("call", before, va, code);
 }
@@ -185,6 +189,7 @@ static void other_entries(uint64_t code)
     unsigned int level;
     uint64_t *pte = fl_pte(code, &level);
     uint64_t before = faults;
+
     fl_pte_set(pte, code, fl_pte_make(code_page, FL_W | FL_X) | 1ul << bit);
     write8(code, 0); /* there is no write-only: W in the alias grants nothing */
     expect("write, W set", before, code, PF_P | PF_W);
@@ -208,6 +213,7 @@ static void other_entries(uint64_t code)
 static uint64_t user(const uint8_t *program, uint64_t address)
 {
     uint64_t *top = (uint64_t *)fl_va(stack_page) + 511;
+
     *top = address;
     count.user++;
     return fl_user(PROGRAM_VA + (uint64_t)(program - xom_programs), STACK_VA + PAGE_SIZE - 8);
@@ -216,6 +222,7 @@ static uint64_t user(const uint8_t *program, uint64_t address)
 static void user_faults(uint64_t code)
 {
     uint64_t before = faults;
+
     fl_check(user(user_read, code) == FAULTED);
     expect("ring 3 read", before, code, PF_P | PF_U);
     before = faults;
@@ -236,6 +243,7 @@ static void set_up(void)
 {
     static const uint8_t filler = 0xcc; /* INT3 */
     data_page = fl_pages(1);
+
     code_page = fl_pages(1);
     program_page = fl_pages(1);
     stack_page = fl_pages(1);
@@ -262,6 +270,7 @@ static void without(void)
 {
     uint64_t before = faults;
     uint64_t word = *(uint64_t *)fl_va(code_page);
+
     protect_code(CAN_X);
     call_works(KERNEL_VA + PAGE_SIZE);
     fl_check(read8(KERNEL_VA + PAGE_SIZE) == word);
@@ -275,6 +284,7 @@ static void without(void)
 static void with(void)
 {
     uint64_t word = *(uint64_t *)fl_va(code_page);
+
     protect_code(CAN_X);
     call_works(KERNEL_VA + PAGE_SIZE);
     kernel_faults(KERNEL_VA, KERNEL_VA + PAGE_SIZE);
@@ -298,6 +308,7 @@ static void tally(void)
 int guest_main(void)
 {
     uint64_t iterations = fl_argument("iterations", 4);
+
     set_up();
     fl_mark("off");
     without();

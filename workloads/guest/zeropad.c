@@ -32,9 +32,8 @@ static struct {
 
 bool guest_fault(struct regs *regs, const struct fl_fault *fault)
 {
-    if (ignore_table) {
+    if (ignore_table)
         fl_die(regs, fault);
-    }
     return false;
 }
 
@@ -45,6 +44,7 @@ bool guest_fault(struct regs *regs, const struct fl_fault *fault)
 static inline uint64_t load_unaligned_zeropad(const char *address)
 {
     uint64_t word, offset;
+
 #if defined(__aarch64__)
     __asm__ volatile("1: ldr %0, [%2]\n"
                      "2:\n"
@@ -76,9 +76,8 @@ static inline uint64_t load_unaligned_zeropad(const char *address)
                      : "r"(address), "r"(fixup_mask)
                      : "memory", "cc");
 #endif
-    if (((uint64_t)address & (PAGE_SIZE - 1)) > PAGE_SIZE - 8) {
+    if (((uint64_t)address & (PAGE_SIZE - 1)) > PAGE_SIZE - 8)
         count.crossings++;
-    }
     return word;
 }
 
@@ -98,6 +97,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 static __attribute__((noinline)) uint64_t hash_name(const char *name, uint64_t *length)
 {
     uint64_t hash = 0;
+
     for (uint64_t at = 0;; at += 8) {
         uint64_t word = load_unaligned_zeropad(name + at);
         uint64_t ends = zero_bytes(word) | zero_bytes(word ^ '/' * ONES);
@@ -116,6 +116,7 @@ static uint64_t hash_bytes(const char *name, uint64_t *length)
     uint64_t hash = 0;
     uint64_t word = 0;
     uint64_t at = 0;
+
     for (; name[at] && name[at] != '/'; at++) {
         word |= (uint64_t)(uint8_t)name[at] << 8 * (at % 8);
         if (at % 8 == 7) {
@@ -141,6 +142,7 @@ static void make_path(char *path, unsigned int length)
 static void walk(const struct pair *pair, const char *path, unsigned int length, uint64_t end)
 {
     char *at = (char *)fl_va(pair->near) + end - length;
+
     memcpy(at, path, length + 1);
     for (unsigned int done = 0; done <= length;) {
         uint64_t got_length, want_length;
@@ -158,9 +160,9 @@ static void walk(const struct pair *pair, const char *path, unsigned int length,
 static uint64_t strays(void)
 {
     uint64_t sum = 0;
-    for (unsigned int kind = 0; kind < FL_FAULT_OTHER; kind++) {
+
+    for (unsigned int kind = 0; kind < FL_FAULT_OTHER; kind++)
         sum += fl_faults[kind];
-    }
     return sum;
 }
 
@@ -170,6 +172,7 @@ static void walk_all(const struct pair *pair, bool lent)
     char path[NAME_MAX + 1];
     uint64_t strays_before = strays();
     uint64_t crossings_before = count.crossings;
+
     for (unsigned int end = 0; end < ENDS; end++) {
         unsigned int length = (unsigned int)(fl_random(&seed) >> 40) % NAME_MAX + 1;
         make_path(path, length);
@@ -187,6 +190,7 @@ static void walk_all(const struct pair *pair, bool lent)
 static void fill(uint64_t pa)
 {
     uint64_t *words = fl_va(pa);
+
     words[0] = fl_random(&seed);
     words[511] = fl_random(&seed);
 }
@@ -206,9 +210,8 @@ static void lend(const struct pair *pair, uint64_t owner)
 
 static void share(const struct pair *pair)
 {
-    if (fl_call(HYP_HCALL_HOST_SHARE_HYP, pair->far >> PAGE_SHIFT, 0, 0) != 0) {
+    if (fl_call(HYP_HCALL_HOST_SHARE_HYP, pair->far >> PAGE_SHIFT, 0, 0) != 0)
         return;
-    }
     count.shared++;
     walk_all(pair, false);
     fl_check(fl_call(HYP_HCALL_HOST_UNSHARE_HYP, pair->far >> PAGE_SHIFT, 0, 0) == 0);
@@ -221,6 +224,7 @@ static void tally(void)
         [FL_FAULT_ABORT] = "external aborts",   [FL_FAULT_LENT] = "new-syndrome aborts",
         [FL_FAULT_SDEI] = "SDEI notifications", [FL_FAULT_VE] = "#VE",
     };
+
     fl_tally("names hashed", count.names);
     fl_tally("page crossings", count.crossings);
     fl_tally("crossings into lent pages", count.crossings_lent);
@@ -229,16 +233,15 @@ static void tally(void)
     fl_tally("loans refused", count.refused);
     fl_tally("strays met", strays());
     fl_tally("strays repaired", fl_repaired);
-    for (unsigned int kind = 0; kind < FL_FAULT_OTHER; kind++) {
-        if (fl_faults[kind]) {
+    for (unsigned int kind = 0; kind < FL_FAULT_OTHER; kind++)
+        if (fl_faults[kind])
             fl_tally(faults[kind], fl_faults[kind]);
-        }
-    }
 }
 
 int guest_main(void)
 {
     uint64_t iterations = fl_argument("iterations", 16);
+
     seed = fl_argument("seed", 1) * 2 + 1;
     ignore_table = fl_argument_is("bug", "ignore-table");
     fixup_mask = fl_argument_is("bug", "no-shift") ? 0 : 7;
@@ -248,9 +251,8 @@ int guest_main(void)
         fill(pairs[i].far);
     }
     fl_mark("nothing lent");
-    for (unsigned int i = 0; i < PAIRS; i++) {
+    for (unsigned int i = 0; i < PAIRS; i++)
         walk_all(&pairs[i], false);
-    }
     fl_mark("lend, share, return");
     for (uint64_t i = 0; i < iterations; i++) {
         const struct pair *pair = &pairs[fl_random(&seed) >> 40 & (PAIRS - 1)];

@@ -36,9 +36,8 @@ int64_t fl_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 
 void fl_exit(uint64_t status)
 {
-    for (;;) {
+    for (;;)
         fl_call(FL_EXIT, status, 0, 0);
-    }
 }
 
 void fl_mark(const char *name)

@@ -43,9 +43,8 @@ bool fl_extable_find(uint64_t *pc)
 /* do_sea() of Linux has no look at the table; FL_STRAY_SEA_FIXUP is the kernel that has. */
 static bool consults_table(enum fl_fault_kind kind)
 {
-    if (kind == FL_FAULT_ABORT) {
+    if (kind == FL_FAULT_ABORT)
         return fl_boot->stray == FL_STRAY_SEA_FIXUP;
-    }
     return kind != FL_FAULT_OTHER;
 }
 
@@ -64,6 +63,7 @@ void fl_die(const struct regs *regs, const struct fl_fault *fault)
         [FL_FAULT_VE] = "Unable to handle kernel #VE at",
         [FL_FAULT_OTHER] = "Oops: unexpected exception at",
     };
+
     fl_panic(regs, fault->address, "%s %lx, code %lx, pc %lx", text[fault->kind], fault->address,
              fault->code, fault->pc);
 }
@@ -71,11 +71,9 @@ void fl_die(const struct regs *regs, const struct fl_fault *fault)
 void fl_fault(struct regs *regs, const struct fl_fault *fault, uint64_t *pc)
 {
     fl_faults[fault->kind]++;
-    if (guest_fault(regs, fault)) {
+    if (guest_fault(regs, fault))
         return;
-    }
-    if (!consults_table(fault->kind) || !fl_extable_find(pc)) {
+    if (!consults_table(fault->kind) || !fl_extable_find(pc))
         fl_die(regs, fault);
-    }
     fl_repaired++;
 }

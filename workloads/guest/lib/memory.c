@@ -33,14 +33,14 @@ static uint64_t next_page;
 uint64_t fl_pages_left(void)
 {
     uint64_t from = next_page ? next_page : fl_boot->free;
+
     return (fl_boot->free_end - from) / PAGE_SIZE;
 }
 
 uint64_t fl_pages(uint64_t pages)
 {
-    if (fl_pages_left() < pages) {
+    if (fl_pages_left() < pages)
         fl_fail("%lu pages wanted, %lu are left\n", pages, fl_pages_left());
-    }
     uint64_t pa = next_page ? next_page : fl_boot->free;
     next_page = pa + pages * PAGE_SIZE;
     return pa;
@@ -68,6 +68,7 @@ static uint64_t *entry_of(uint64_t table, uint64_t va, unsigned int level)
 uint64_t *fl_pte(uint64_t va, unsigned int *level)
 {
     uint64_t table = fl_boot->root & TABLE_ADDRESS;
+
     for (unsigned int at = 3;; at--) {
         uint64_t *entry = entry_of(table, va, at);
         if (!is_table(*entry, at)) {
@@ -81,6 +82,7 @@ uint64_t *fl_pte(uint64_t va, unsigned int *level)
 uint64_t fl_pte_make(uint64_t pa, unsigned int rights)
 {
     uint64_t pte = pa;
+
 #if defined(__aarch64__)
     /* The memory type is that of the direct map. */
     unsigned int level;
@@ -99,6 +101,7 @@ void fl_map(uint64_t va, uint64_t pa, unsigned int rights)
 {
     unsigned int level;
     uint64_t *entry = fl_pte(va, &level);
+
     while (level > 0) {
         fl_check(!(*entry & PTE_VALID));
         uint64_t table = fl_pages(1);

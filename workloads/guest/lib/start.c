@@ -15,9 +15,8 @@ extern const char fl_start_secondary[];
 void fl_start(const struct fl_boot *boot, uint64_t cpu)
 {
     fl_boot = boot;
-    if (boot->magic != FL_BOOT_MAGIC || cpu != 0) {
+    if (boot->magic != FL_BOOT_MAGIC || cpu != 0)
         fl_panic(NULL, boot->magic, "not started as docs/GUESTS.md says");
-    }
     fl_stray_init();
     fl_exit((uint64_t)guest_main());
 }
@@ -38,9 +37,9 @@ void fl_secondary(const struct work *work, uint64_t cpu)
 bool fl_cpu_on(uint64_t cpu, void (*function)(uint64_t), uint64_t argument)
 {
     static struct work work[8];
-    if (cpu >= sizeof(work) / sizeof(work[0])) {
+
+    if (cpu >= sizeof(work) / sizeof(work[0]))
         return false;
-    }
     work[cpu] = (struct work){function, argument};
     return fl_call(FL_CPU_ON, cpu, (uint64_t)fl_start_secondary, (uint64_t)&work[cpu]) == 0;
 }

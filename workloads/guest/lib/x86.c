@@ -40,6 +40,7 @@ void fl_trap(struct regs *regs);
 static void set_gate(unsigned int vector, unsigned int privilege)
 {
     uint64_t at = (uint64_t)fl_stubs + vector * 16;
+
     idt[vector][0] = (at & 0xffff) | (uint64_t)SEL_CODE << 16 | 0x8e0000000000ull |
                      (uint64_t)privilege << 45 | (at >> 16 & 0xffff) << 48;
     idt[vector][1] = at >> 32;
@@ -47,9 +48,8 @@ static void set_gate(unsigned int vector, unsigned int privilege)
 
 void fl_cpu_init(uint64_t cpu)
 {
-    if (cpu >= CPUS) {
+    if (cpu >= CPUS)
         fl_panic(NULL, cpu, "CPU %lu: this kernel has room for %u", cpu, CPUS);
-    }
     struct cpu_tables *own = &tables[cpu];
     uint64_t tss = (uint64_t)&own->tss;
     uint64_t stack = (uint64_t)own->stack + sizeof(own->stack);
@@ -64,9 +64,8 @@ void fl_cpu_init(uint64_t cpu)
     own->gdt[SEL_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 | 0x890000000000ull |
                             (tss >> 24 & 0xff) << 56;
     own->gdt[SEL_TSS / 8 + 1] = tss >> 32;
-    for (unsigned int vector = 0; vector < GATES; vector++) {
+    for (unsigned int vector = 0; vector < GATES; vector++)
         set_gate(vector, vector == VECTOR_USER ? 3 : 0);
-    }
 
     struct table_register gdtr = {sizeof(own->gdt) - 1, (uint64_t)own->gdt};
     struct table_register idtr = {sizeof(idt) - 1, (uint64_t)idt};
@@ -78,9 +77,8 @@ void fl_cpu_init(uint64_t cpu)
 
 static enum fl_fault_kind kind_of(const struct regs *regs)
 {
-    if (regs->vector == VECTOR_PF) {
+    if (regs->vector == VECTOR_PF)
         return FL_FAULT_PAGE;
-    }
     return regs->vector == VECTOR_VE ? FL_FAULT_VE : FL_FAULT_OTHER;
 }
 
@@ -89,6 +87,7 @@ static uint64_t take_ve(void)
 {
     volatile uint32_t *area = fl_va(fl_boot->ve_area);
     uint64_t linear = area[4] | (uint64_t)area[5] << 32;
+
     area[1] = 0;
     return linear;
 }
@@ -96,11 +95,11 @@ static uint64_t take_ve(void)
 void fl_trap(struct regs *regs)
 {
     uint64_t address = 0;
-    if (regs->vector == VECTOR_PF) {
+
+    if (regs->vector == VECTOR_PF)
         __asm__ volatile("mov %%cr2, %0" : "=r"(address));
-    } else if (regs->vector == VECTOR_VE) {
+    else if (regs->vector == VECTOR_VE)
         address = take_ve();
-    }
     guest_trap_enter();
     if (regs->vector == FL_VECTOR_TIMER) {
         guest_timer();
@@ -125,6 +124,7 @@ uint64_t fl_user(uint64_t pc, uint64_t sp)
 struct cpuid fl_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid r;
+
     __asm__ volatile("cpuid"
                      : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
                      : "a"(leaf), "c"(subleaf));
@@ -137,9 +137,8 @@ void fl_stray_init(void)
 
 void fl_interrupts(bool on)
 {
-    if (on) {
+    if (on)
         __asm__ volatile("sti" ::: "memory");
-    } else {
+    else
         __asm__ volatile("cli" ::: "memory");
-    }
 }
