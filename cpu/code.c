@@ -112,6 +112,13 @@ bool code_is_current(struct cpu *cpu, uint64_t va, const uint8_t *host)
     return false;
 }
 
+const uint8_t *code_at(struct cpu *cpu, uint64_t va)
+{
+    const struct code_page *page = page_slot(cpu, va);
+
+    return page->host ? page->host + (va & PAGE_MASK) : NULL;
+}
+
 void code_written(struct cpu *cpu, const uint8_t *host, size_t size)
 {
     uintptr_t start = (uintptr_t)host;

@@ -106,7 +106,8 @@ struct cpu_exception {
     uint8_t vector;
     bool has_code;
     uint32_t code;
-    bool software; /* INT n, INT3: the return address is behind the instruction */
+    bool software;  /* INT n, INT3: the return address is behind the instruction, */
+    uint8_t length; /* which has so many bytes */
 };
 
 struct cpu_exit {

@@ -76,7 +76,6 @@ struct cpu {
             uint32_t gdt_limit, idt_limit, tr_limit;
             uint16_t selector[6]; /* es cs ss ds fs gs */
             uint16_t tr, ldt;
-            bool tainted; /* the engine remembers an exception (unicorn.md G6) */
         } x86;
     };
 
@@ -95,13 +94,18 @@ struct cpu {
     unsigned int skip;        /* sub-accesses that are part of the access before */
     unsigned int engine_page; /* bytes */
     bool split_loads;         /* a load that crosses an engine page is repeated in two halves */
-    enum { FLAGS_NATIVE, FLAGS_HOOK, FLAGS_SAVED } flags_mode;
+    bool save_flags;          /* x86: the engine loses flags at faults */
     uint32_t saved_flags;
+    uint64_t saved_at;
     uint64_t until;
     uint64_t scratch_page;
     unsigned int scratch_used;
-    /* x86: of the instruction whose bytes the engine reads */
-    uint64_t insn_va, insn_end, insn_block, insn_patch;
+    void *clean; /* x86: a context without exceptions */
+    /* x86: the instruction whose bytes the engine reads, and the block that it is in */
+    uint64_t insn_va, insn_end, insn_block; /* insn_end: read so far; 0: a block begins */
+    unsigned int insn_length;
+    bool insn_trapped;
+    uint8_t insn_bytes[16];
 
     struct code_page *last_page;
     unsigned int code_pages;
@@ -134,6 +138,8 @@ void code_translated(struct cpu *cpu, uint64_t va, const uint8_t *host, size_t s
 /* What was translated for the page of `va` is what is at `host`, for this level. False sets
  * fault_va. */
 bool code_is_current(struct cpu *cpu, uint64_t va, const uint8_t *host);
+/* Where code that was translated at `va` is; NULL: there is none. */
+const uint8_t *code_at(struct cpu *cpu, uint64_t va);
 /* Bytes were written: translations of them are outdated, in all peers. */
 void code_written(struct cpu *cpu, const uint8_t *host, size_t size);
 /* Forgets the translations of one page. */

@@ -213,28 +213,38 @@ static void on_any_read(uc_engine *uc, uc_mem_type type, uint64_t va, int size, 
     (void)uc, (void)type, (void)va, (void)size, (void)value, (void)user;
 }
 
-static uc_err hook(struct cpu *cpu, int type, void (*function)(void), uint64_t begin, uint64_t end)
+bool uc_hook_function(struct cpu *cpu, int type, void (*function)(void), uint64_t begin,
+                      uint64_t end, int instruction)
 {
     uc_hook handle;
     void *callback;
 
     memcpy(&callback, &function, sizeof(callback)); /* ISO C has no such conversion */
-    return uc_hook_add(cpu->engine, &handle, type, callback, cpu, begin, end);
+    return uc_hook_add(cpu->engine, &handle, type, callback, cpu, begin, end, instruction) ==
+           UC_ERR_OK;
 }
 
 static bool add_hooks(struct cpu *cpu)
 {
+    static const struct {
+        int type;
+        void (*function)(void);
+    } hooks[] = {
+        {UC_HOOK_MEM_READ_PROT, (void (*)(void))on_read},
+        {UC_HOOK_MEM_WRITE_PROT, (void (*)(void))on_write},
+        {UC_HOOK_MEM_FETCH_PROT, (void (*)(void))on_fetch},
+        {UC_HOOK_MEM_UNMAPPED, (void (*)(void))on_unmapped},
+        {UC_HOOK_BLOCK, (void (*)(void))on_block},
+        {UC_HOOK_INTR, (void (*)(void))on_interrupt},
+        {UC_HOOK_INSN_INVALID, (void (*)(void))on_invalid},
+    };
     /* x86: a range that no access touches */
     uint64_t begin = cpu_is_arm64(cpu) ? 1 : cpu->until, end = cpu_is_arm64(cpu) ? 0 : begin;
 
-    return !hook(cpu, UC_HOOK_MEM_READ_PROT, (void (*)(void))on_read, 1, 0) &&
-           !hook(cpu, UC_HOOK_MEM_WRITE_PROT, (void (*)(void))on_write, 1, 0) &&
-           !hook(cpu, UC_HOOK_MEM_FETCH_PROT, (void (*)(void))on_fetch, 1, 0) &&
-           !hook(cpu, UC_HOOK_MEM_UNMAPPED, (void (*)(void))on_unmapped, 1, 0) &&
-           !hook(cpu, UC_HOOK_MEM_READ, (void (*)(void))on_any_read, begin, end) &&
-           !hook(cpu, UC_HOOK_BLOCK, (void (*)(void))on_block, 1, 0) &&
-           !hook(cpu, UC_HOOK_INTR, (void (*)(void))on_interrupt, 1, 0) &&
-           !hook(cpu, UC_HOOK_INSN_INVALID, (void (*)(void))on_invalid, 1, 0);
+    for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+        if (!uc_hook_function(cpu, hooks[i].type, hooks[i].function, 1, 0, 0))
+            return false;
+    return uc_hook_function(cpu, UC_HOOK_MEM_READ, (void (*)(void))on_any_read, begin, end, 0);
 }
 
 bool engine_open(struct cpu *cpu, char *why)
@@ -271,6 +281,8 @@ bool engine_open(struct cpu *cpu, char *why)
 
 void engine_close(struct cpu *cpu)
 {
+    if (!cpu_is_arm64(cpu))
+        uc_x86_close(cpu);
     if (cpu->engine)
         uc_close(cpu->engine);
     if (cpu->scratch)
@@ -282,8 +294,6 @@ void engine_run(struct cpu *cpu)
     uc_err err;
 
     cpu->insn_end = 0;
-    if (!cpu_is_arm64(cpu))
-        uc_x86_start(cpu);
     err = uc_emu_start(cpu->engine, cpu->pc, cpu->until, 0, 0);
     if (cpu->event == EVENT_NONE || cpu->event >= EVENT_FAULT)
         cpu->pc = engine_get(cpu, CPU_PC);

@@ -28,6 +28,11 @@ static inline void uc_leave(struct cpu *cpu, enum cpu_event event)
     uc_emu_stop(cpu->engine);
 }
 
+/* ---- uc_glue.c ---- */
+
+bool uc_hook_function(struct cpu *cpu, int type, void (*function)(void), uint64_t begin,
+                      uint64_t end, int instruction);
+
 /* ---- uc_arm64.c, uc_x86.c ---- */
 
 bool uc_arm64_setup(struct cpu *cpu);
@@ -37,8 +42,8 @@ void uc_arm64_set(struct cpu *cpu, unsigned int reg, uint64_t value);
 bool uc_x86_setup(struct cpu *cpu);
 uint64_t uc_x86_get(const struct cpu *cpu, unsigned int reg);
 void uc_x86_set(struct cpu *cpu, unsigned int reg, uint64_t value);
-/* Before a run, and after one that ended with `fault`. */
-void uc_x86_start(struct cpu *cpu);
+/* After a run. */
 void uc_x86_stopped(struct cpu *cpu);
+void uc_x86_close(struct cpu *cpu);
 
 #endif
