@@ -75,7 +75,7 @@ bool x86_take(struct cpu *cpu, const struct cpu_exception *exception, struct cpu
                          cpu->x86.selector[SEG_CS],
                          cpu->pc,
                          exception->code};
-    struct gate gate;
+    struct gate gate = {0};
 
     if (!read_gate(cpu, exception->vector, &gate, exit))
         return false;
