@@ -330,9 +330,9 @@ void x86_model_close(struct x86_model *model)
     mmu_destroy(model->mmu);
 }
 
-static void set_registers(struct mmu *mmu, uint32_t flags)
+struct mmu_x86_regs x86_case_registers(uint32_t flags)
 {
-    struct mmu_x86_regs regs = {
+    return (struct mmu_x86_regs){
         .cr0 = MMU_X86_CR0_PG | ((flags & CASE_WP) ? MMU_X86_CR0_WP : 0),
         .cr3 = GUEST_ROOT,
         .cr4 = MMU_X86_CR4_PAE | ((flags & CASE_SMEP) ? MMU_X86_CR4_SMEP : 0) |
@@ -348,19 +348,19 @@ static void set_registers(struct mmu *mmu, uint32_t flags)
         .ept_xo = true,
         .ept_1g = true,
     };
-
-    mmu_set_x86(mmu, 0, &regs);
 }
 
 bool x86_case_answer(struct x86_model *model, struct case_sector *test, struct x86_answer *answer)
 {
     struct x86_memory *memory = &model->memory;
+    struct mmu_x86_regs regs = x86_case_registers(test->flags);
     uint64_t pa;
 
     *memory = (struct x86_memory){.test = test};
     for (unsigned int i = 0; i < test->pokes; i++)
         memory->word[i] = test->poke[i].value;
-    set_registers(model->mmu, test->flags);
+    regs.ept = !model->no_ept;
+    mmu_set_x86(model->mmu, 0, &regs);
     *answer = (struct x86_answer){.request = {.va = test->va,
                                               .regime = MMU_X86,
                                               .el = (test->flags & CASE_USER) ? 0 : 1,

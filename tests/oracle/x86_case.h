@@ -28,6 +28,7 @@ struct x86_memory {
 
 struct x86_model {
     struct x86_memory memory;
+    bool no_ept; /* the guest's tables alone */
     struct mmu *mmu;
 };
 
@@ -43,6 +44,8 @@ void x86_model_close(struct x86_model *model);
 
 /* Case number `seed`. */
 void x86_case_build(struct case_sector *test, uint64_t seed, enum x86_kind kind);
+/* Register state of a case over EPT. */
+struct mmu_x86_regs x86_case_registers(uint32_t flags);
 /* Our answer; false: the case reads or reaches memory that is not its own. */
 bool x86_case_answer(struct x86_model *model, struct case_sector *test, struct x86_answer *answer);
 
