@@ -3,8 +3,8 @@
  * Two CPUs: the first remaps a page of its own again and again, by break-before-make and with
  * invalidation; the other reads it all the time and must never use the old translation.
  *
- * arm64 broadcasts its TLBI. x86 has no broadcast: the other CPU is asked to INVLPG, and is waited
- * for.
+ * arm64 broadcasts its TLBI. x86 has no broadcast: the other CPU is stopped while the entry
+ * changes, does its own INVLPG, and goes on.
  *
  * Arguments: rounds, bug=skip-tlbi (there is no invalidation at all).
  */
@@ -14,12 +14,17 @@
 #define READS_MIN 16u /* of the other CPU, between two rounds */
 
 static struct {
-    volatile uint64_t round;                /* the page holds at least this number */
-    volatile uint64_t shootdown, done;      /* x86: asked for, and done */
-    volatile uint64_t reads, absent, stale; /* of both CPUs */
+    volatile uint64_t round;                      /* the page holds at least this number */
+    volatile uint64_t asked, held, changed, done; /* x86: steps of a shootdown, by its number */
+    volatile uint64_t reads, absent, stale;       /* of both CPUs */
     volatile bool stop, stopped;
 } shared;
 
+#if defined(__aarch64__)
+static const bool broadcast = true;
+#else
+static const bool broadcast = false;
+#endif
 static bool skip;
 
 /* The number in the page; 0 while it is not mapped. */
@@ -76,16 +81,19 @@ static bool check_page(void)
     return value != 0;
 }
 
-/* Does what the other CPU has asked for. */
+/* The other CPU changes the entry: no access until that is done, and then none by the old one. */
 static void answer_shootdown(void)
 {
-    uint64_t asked = shared.shootdown;
+    uint64_t asked = shared.asked;
 
-    if (shared.done != asked) {
-        fl_flush_page(PAGE_VA);
-        barrier();
-        shared.done = asked;
-    }
+    if (shared.done == asked)
+        return;
+    shared.held = asked;
+    while (shared.changed != asked)
+        fl_relax();
+    fl_flush_page(PAGE_VA);
+    barrier();
+    shared.done = asked;
 }
 
 /* Reads, and waits for the next round where there is no page: as a kernel's fault handler sleeps on
@@ -114,24 +122,39 @@ static void wait_for_reads(uint64_t reads)
         fl_relax();
 }
 
-/* Every CPU forgets the page, whose entry is empty now. */
-static void invalidate(void)
+static void wait_for(const volatile uint64_t *step)
 {
-    if (skip)
-        return;
-    fl_flush_page(PAGE_VA);
-#if !defined(__aarch64__)
-    shared.shootdown++;
-    while (shared.done != shared.shootdown)
+    while (*step != shared.asked)
         fl_relax();
-#endif
+}
+
+/* The entry is empty, and no CPU has it in its TLB. */
+static void unmap(uint64_t *pte)
+{
+    if (!broadcast) {
+        shared.asked++;
+        wait_for(&shared.held);
+    }
+    *(volatile uint64_t *)pte = 0;
+    fl_flush_page(PAGE_VA);
+    if (!broadcast) {
+        shared.changed = shared.asked;
+        wait_for(&shared.done);
+    }
 }
 
 static void remap(uint64_t *pte, uint64_t pa)
 {
-    *(volatile uint64_t *)pte = 0;
-    invalidate();
-    wait_for_reads(1); /* it finds no page, if it is careful */
+    uint64_t absent = shared.absent;
+
+    if (skip) {
+        *(volatile uint64_t *)pte = 0;
+    } else {
+        unmap(pte);
+        /* The reader is careful: it finds that there is no page, and waits. */
+        while (shared.absent == absent)
+            fl_relax();
+    }
     fl_pte_set(pte, PAGE_VA, fl_pte_make(pa, FL_W));
     barrier();
 }
