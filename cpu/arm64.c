@@ -353,9 +353,12 @@ static bool system_instruction(struct cpu *cpu, struct cpu_exit *exit, uint32_t 
 
 bool arm64_trap(struct cpu *cpu, struct cpu_exit *exit)
 {
-    const uint8_t *host = cpu_translate(cpu, cpu->pc, 4, CPU_FETCH_CODE, cpu->el);
+    const uint8_t *host;
     uint32_t insn;
 
+    if (cpu->pc & 3)
+        return raise_at(exit, EC_PC_ALIGN, 0, cpu->pc);
+    host = cpu_translate(cpu, cpu->pc, 4, CPU_FETCH_CODE, cpu->el);
     if (!host)
         return cpu_exit_fault(cpu, exit);
     memcpy(&insn, host, sizeof(insn));
@@ -389,8 +392,6 @@ bool arm64_raise(struct cpu *cpu, struct cpu_exit *exit)
     uint32_t insn;
     unsigned int base;
 
-    if (cpu->pc & 3)
-        return raise_at(exit, EC_PC_ALIGN, 0, cpu->pc);
     if (cpu->intno != ENGINE_DATA_ABORT) {
         cpu->why = "the engine raised an exception that it cannot have";
         return leave(exit, CPU_EXIT_BROKEN, cpu->why);

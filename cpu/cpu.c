@@ -172,7 +172,10 @@ void cpu_enter_block(struct cpu *cpu, uint64_t va, unsigned int size)
         cpu->event = EVENT_RETRY;
         return;
     }
-    if (host && first < size) { /* x86: one instruction that crosses the page */
+    /* x86: a block goes across if its first instruction does; else the rest is its end mark. */
+    if (host && first < size && !x86_crosses_page(cpu, va))
+        size = first;
+    if (host && first < size) {
         host = cpu_translate(cpu, va + first, size - first, CPU_FETCH, cpu->el);
         if (host && !code_is_current(cpu, va + first, host)) {
             cpu->event = EVENT_RETRY;

@@ -182,6 +182,8 @@ bool x86_take(struct cpu *cpu, const struct cpu_exception *exception, struct cpu
 uint64_t x86_get(const struct cpu *cpu, unsigned int reg);
 void x86_set(struct cpu *cpu, unsigned int reg, uint64_t value);
 void x86_reset(struct cpu *cpu);
+/* The translated instruction at `va` goes on in the next page. */
+bool x86_crosses_page(struct cpu *cpu, uint64_t va);
 /* Instructions in [va, end) of code that the engine has just run. */
 unsigned int x86_count(struct cpu *cpu, uint64_t va, uint64_t end);
 

@@ -117,15 +117,14 @@ static bool begin(struct cpu *cpu, uint64_t va)
         cpu->insn_block = va;
     cpu->insn_va = va;
     cpu->insn_end = va;
-    host = cpu_translate(cpu, va, 1, CPU_FETCH_CODE, cpu->el);
-    if (!host)
-        return false;
     if (va != cpu->insn_block && ((va ^ cpu->insn_block) & ~PAGE_MASK)) {
         cpu->insn_length = 1; /* another page: a block of its own */
         cpu->insn_trapped = true;
-        code_translated(cpu, va, host, 1);
         return true;
     }
+    host = cpu_translate(cpu, va, 1, CPU_FETCH_CODE, cpu->el);
+    if (!host)
+        return false;
     if (va != cpu->insn_block && room < X86_INSN_MAX && !x86_decode(host, room, &insn)) {
         cpu->insn_length = 1;
         cpu->insn_trapped = true;
@@ -178,6 +177,11 @@ static unsigned int length_at(struct cpu *cpu, uint64_t va)
         memcpy(bytes + size, far, X86_INSN_MAX - size);
     x86_decode(bytes, X86_INSN_MAX, &insn);
     return insn.length;
+}
+
+bool x86_crosses_page(struct cpu *cpu, uint64_t va)
+{
+    return ((va + length_at(cpu, va) - 1) ^ va) & ~PAGE_MASK;
 }
 
 static unsigned int count(struct cpu *cpu, uint64_t va, uint64_t end)

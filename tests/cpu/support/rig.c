@@ -122,15 +122,17 @@ uint8_t *rig_at(struct rig *rig, uint64_t va)
 
 uint64_t rig_word(struct rig *rig, uint64_t va)
 {
-    uint64_t word;
+    uint64_t word = 0;
 
-    memcpy(&word, rig_at(rig, va), sizeof(word));
+    for (unsigned int i = 0; i < 8; i++) /* may cross a page */
+        word |= (uint64_t)*rig_at(rig, va + i) << 8 * i;
     return word;
 }
 
 void rig_put(struct rig *rig, uint64_t va, uint64_t word)
 {
-    memcpy(rig_at(rig, va), &word, sizeof(word));
+    for (unsigned int i = 0; i < 8; i++)
+        *rig_at(rig, va + i) = (uint8_t)(word >> 8 * i);
 }
 
 void rig_code(struct rig *rig, uint64_t va, const void *code, size_t size)
