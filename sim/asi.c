@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mmu/x86.h"
+#include "sim/pool.h"
 
 /* Linux, Documentation/arch/x86/x86_64/mm.rst: CPU entry areas, one entry of the root. */
 #define ENTRY_AREA  UINT64_C(0xfffffe0000000000)
@@ -19,9 +20,8 @@ enum { PAGE_SHIFT = 12, RANGES = 8, FIRST_PCID = 1, HOST_VPID = 1, TABLES_SPARE 
 
 struct sim_asi {
     struct hyp_port port;
-    struct hyp_vmemmap vmemmap; /* of the host's table pages */
-    struct hyp_pool pool;       /* pages of the restricted tables */
-    struct hyp_pgt full;        /* the kernel's tables, to copy from */
+    struct sim_pool pool; /* pages of the restricted tables */
+    struct hyp_pgt full;  /* the kernel's tables, to copy from */
     struct hyp_asi_kernel kernel;
     struct hyp_asi_cpu cpus[HYP_CPUS_MAX];
     struct hyp_asi asi;
@@ -82,42 +82,29 @@ static void flush_taints(void *ctx, unsigned int taints)
 
 /* ---- making it ---- */
 
-/* From the end of the host's table pages: half of what is left at most. First the page of the
- * sessions, the rest for restricted tables. */
-static hyp_pa_t take_pages(struct sim *sim, uint64_t *pages)
+static uint64_t tables_needed(const struct sim *sim)
 {
     uint64_t ram = sim->layout.ram_end.v - sim->layout.ram_start.v;
-    uint64_t left = (sim->map.end.v - sim->map.cursor.v) >> PAGE_SHIFT;
+    uint64_t most = (sim->map.end.v - sim->map.cursor.v) / PAGE_BYTES / 2 - 1;
+    uint64_t all = (ram >> 21) + (ram >> 30) + (ram >> 39) + TABLES_SPARE;
 
-    *pages = (ram >> 21) + (ram >> 30) + (ram >> 39) + TABLES_SPARE;
-    if (*pages > left / 2)
-        *pages = left / 2;
-    sim->map.end = hyp_pa(sim->map.end.v - *pages * PAGE_BYTES);
-    return sim->map.end;
+    return all < most ? all : most; /* blocks that stay whole need none */
 }
 
-static enum hyp_err make_pool(struct sim *sim, hyp_pa_t start, uint64_t pages)
+static enum hyp_err make_storage(struct sim *sim, uint64_t pages)
 {
     struct sim_asi *asi = sim->asi;
-    uint64_t first = sim->layout.tables.v >> PAGE_SHIFT;
     struct hyp_pgt_config full = {.fmt = &hyp_fmt_x86,
                                   .port = &asi->port,
-                                  .vmemmap = &asi->vmemmap,
                                   .page_shift = PAGE_SHIFT,
                                   .ia_bits = 48,
                                   .max_block_level = 2};
+    enum hyp_err err = sim_pool_open(&asi->pool, sim, &asi->port, pages);
 
-    asi->vmemmap = (struct hyp_vmemmap){
-        .base = calloc((sim->layout.tables_end.v >> PAGE_SHIFT) - first, sizeof(struct hyp_page)),
-        .first = first,
-        .page_shift = PAGE_SHIFT};
     asi->tables = calloc(pages, sizeof(*asi->tables));
     asi->leaked = calloc(sim->page_count, 1);
-    if (!asi->vmemmap.base || !asi->tables || !asi->leaked)
+    if (!asi->tables || !asi->leaked)
         return HYP_ENOMEM;
-    enum hyp_err err =
-        hyp_pool_init(&asi->pool, &asi->port, &asi->vmemmap, start.v >> PAGE_SHIFT, pages, 0);
-
     return err ? err : hyp_pgt_init_at(&asi->full, &full, NULL, sim->map.kernel_root);
 }
 
@@ -159,10 +146,10 @@ static const struct hyp_asi_policy guest_class = {
 static enum hyp_err make(struct sim *sim)
 {
     struct sim_asi *asi = sim->asi;
-    uint64_t pages;
-    hyp_pa_t start = take_pages(sim, &pages);
-    uint64_t last = sim_linear_va(sim, start).v;
-    enum hyp_err err = make_pool(sim, hyp_pa_add(start, PAGE_BYTES), pages - 1);
+    uint64_t pages = tables_needed(sim);
+    enum hyp_err err = make_storage(sim, pages);
+    hyp_pa_t sessions = sim_pool_take(sim, 1);
+    uint64_t last = sim_linear_va(sim, sessions).v;
 
     asi->kernel = (struct hyp_asi_kernel){
         .table = &asi->full,
@@ -171,8 +158,8 @@ static enum hyp_err make(struct sim *sim)
     };
     const struct hyp_asi_config config = {
         .port = &asi->port,
-        .vmemmap = &asi->vmemmap,
-        .pool = &asi->pool,
+        .vmemmap = &asi->pool.vmemmap,
+        .pool = &asi->pool.pool,
         .kernel = &asi->kernel,
         .cpus = asi->cpus,
         .cpu_count = sim->cpus,
@@ -183,7 +170,7 @@ static enum hyp_err make(struct sim *sim)
         .policy = asi->sessions ? (struct hyp_asi_policy){0} : guest_class,
     };
 
-    if (!err && !sim_host_extend(sim, start, hyp_pa_add(start, PAGE_BYTES)))
+    if (!err && !(sessions.v && sim_host_extend(sim, sessions, hyp_pa_add(sessions, PAGE_BYTES))))
         err = HYP_ENOMEM;
     if (!err)
         err = hyp_asi_create(&asi->asi, &config);
@@ -224,7 +211,7 @@ void sim_asi_close(struct sim *sim)
 {
     if (!sim->asi)
         return;
-    free(sim->asi->vmemmap.base);
+    sim_pool_close(&sim->asi->pool);
     free(sim->asi->tables);
     free(sim->asi->leaked);
     free(sim->asi);
