@@ -43,16 +43,15 @@ _Static_assert(sizeof(struct case_sector) == 512, "a case is a sector");
 /* ---- memory ---- */
 
 #define MEMORY_BYTES UINT64_C(0x4000000)
-#define TABLE_BASE   UINT64_C(0x2000000) /* pages of the case's tables; the first two are the roots \
-                                          */
-#define TABLE_PAGES 64u
-#define GUEST_ROOT  TABLE_BASE
-#define EPT_ROOT    (TABLE_BASE + 0x1000)
-#define FIXED_BASE  UINT64_C(0x2100000) /* pages of the image's share: see fixed_word() */
-#define FIXED_PAGES 4u
-#define DATA_BASE   UINT64_C(0x2400000)
-#define DATA_PAGES  8u
-#define USER_ALIAS  UINT64_C(0x40000000) /* linear, with user rights, of address 0 */
+#define TABLE_BASE   UINT64_C(0x2000000) /* pages of the case's tables, both roots first */
+#define TABLE_PAGES  64u
+#define GUEST_ROOT   TABLE_BASE
+#define EPT_ROOT     (TABLE_BASE + 0x1000)
+#define FIXED_BASE   UINT64_C(0x2100000) /* pages of the image's share: see fixed_word() */
+#define FIXED_PAGES  4u
+#define DATA_BASE    UINT64_C(0x2400000)
+#define DATA_PAGES   8u
+#define USER_ALIAS   UINT64_C(0x40000000) /* linear, with user rights, of address 0 */
 
 #define LARGE_PAGES 32u /* of 2 MiB, all of memory */
 
