@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The run loop: starts the engine, decides what its stop means, and counts. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/cpu_priv.h"
 
-struct cpu *cpu_create(const struct cpu_config *config, const struct cpu_port *port, char *why)
+/* Of one block: a new region of addresses, and either of its pages outdated, are three. */
+#define MAX_RETRIES 8
+
+struct cpu *cpu_open(const struct cpu_config *config, const struct cpu_port *port, char *why)
 {
     struct cpu *cpu = calloc(1, sizeof(*cpu));
 
@@ -35,6 +39,17 @@ struct cpu *cpu_create(const struct cpu_config *config, const struct cpu_port *p
     else
         x86_reset(cpu);
     return cpu;
+}
+
+struct cpu *cpu_create(const struct cpu_config *config, const struct cpu_port *port, char *why)
+{
+    const char *wrong = cpu_probe(config->arch, why);
+
+    if (!wrong)
+        return cpu_open(config, port, why);
+    if (wrong != why)
+        snprintf(why, 128, "this version of Unicorn will not do: %s", wrong);
+    return NULL;
 }
 
 void cpu_destroy(struct cpu *cpu)
@@ -186,6 +201,7 @@ void cpu_enter_block(struct cpu *cpu, uint64_t va, unsigned int size)
         cpu->event = EVENT_FETCH;
         return;
     }
+    cpu->retries = 0;
     cpu->block = va;
     cpu->block_end = va + size;
     cpu->retired += cpu_is_arm64(cpu) ? size / 4 : x86_count(cpu, va, cpu->block_end);
@@ -239,7 +255,10 @@ static bool step(struct cpu *cpu, struct cpu_exit *exit)
         return cpu_exit_fault(cpu, exit);
     case EVENT_RETRY:
         code_forget(cpu, cpu->fault_va);
-        return true;
+        if (++cpu->retries < MAX_RETRIES)
+            return true;
+        cpu->why = "the engine does not drop translated code";
+        break;
     case EVENT_TRAP:
         take_back(cpu);
         return cpu_is_arm64(cpu) ? arm64_trap(cpu, exit) : x86_trap(cpu, exit);

@@ -81,6 +81,7 @@ struct cpu {
 
     /* one run */
     uint64_t retired, deadline;
+    unsigned int retries;
     uint64_t block, block_end; /* the block that runs */
     enum cpu_event event;
     bool running, stop;
@@ -145,8 +146,15 @@ void code_written(struct cpu *cpu, const uint8_t *host, size_t size);
 /* Forgets the translations of one page. */
 void code_forget(struct cpu *cpu, uint64_t va);
 
+/* ---- probe.c ---- */
+
+/* NULL, or what the engine does wrong: a constant, or `why`, filled. */
+const char *cpu_probe(enum cpu_arch arch, char *why);
+
 /* ---- cpu.c ---- */
 
+/* cpu_create() without the probe. */
+struct cpu *cpu_open(const struct cpu_config *config, const struct cpu_port *port, char *why);
 /* Where `size` bytes at `va` are; NULL sets the fault. Not across a page. */
 uint8_t *cpu_translate(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
                        unsigned int el);
