@@ -9,16 +9,6 @@
 
 #include "cpu/cpu_priv.h"
 
-#define MAP_PAGES 4096 /* a power of two, at most half of it used */
-
-struct code_map {
-    unsigned int count;
-    struct {
-        uintptr_t page; /* host address of the page; 0: free */
-        uint64_t lines; /* translated lines of 64 bytes */
-    } pages[MAP_PAGES];
-};
-
 struct code_map *code_map_create(void)
 {
     return calloc(1, sizeof(struct code_map));
@@ -27,7 +17,7 @@ struct code_map *code_map_create(void)
 /* The slot of the page, or the free one for it. */
 static unsigned int map_slot(const struct code_map *map, uintptr_t page)
 {
-    unsigned int slot = (unsigned int)(page >> 12 ^ page >> 24) % MAP_PAGES;
+    unsigned int slot = code_map_hash(page);
 
     while (map->pages[slot].page && map->pages[slot].page != page)
         slot = (slot + 1) % MAP_PAGES;
@@ -119,7 +109,7 @@ const uint8_t *code_at(struct cpu *cpu, uint64_t va)
     return page->host ? page->host + (va & PAGE_MASK) : NULL;
 }
 
-void code_written(struct cpu *cpu, const uint8_t *host, size_t size)
+void code_outdate(struct cpu *cpu, const uint8_t *host, size_t size)
 {
     uintptr_t start = (uintptr_t)host;
     unsigned int slot = map_slot(cpu->code_map, start & ~PAGE_MASK);

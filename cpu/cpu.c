@@ -115,19 +115,6 @@ uint64_t cpu_retired(const struct cpu *cpu)
 
 /* ---- memory ---- */
 
-uint8_t *cpu_translate(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
-                       unsigned int el)
-{
-    uint8_t *host = cpu->port.translate(cpu->port.ctx, va, size, access, el);
-
-    if (!host) {
-        cpu->fault_va = va;
-        cpu->fault_size = size;
-        cpu->fault_access = access == CPU_FETCH_CODE ? CPU_FETCH : access;
-    }
-    return host;
-}
-
 bool cpu_translate_split(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
                          unsigned int el, uint8_t *part[2], unsigned int *first)
 {

@@ -51,8 +51,21 @@ struct code_block {
     uint32_t size, count;
 };
 
-/* Which memory holds code that one of several peers has translated, in lines of 64 bytes. */
-struct code_map;
+#define MAP_PAGES 4096 /* a power of two, at most half of it used */
+
+/* Which memory holds code that one of several peers has translated. */
+struct code_map {
+    unsigned int count;
+    struct {
+        uintptr_t page; /* host address of the page; 0: free */
+        uint64_t lines; /* translated lines of 64 bytes */
+    } pages[MAP_PAGES];
+};
+
+static inline unsigned int code_map_hash(uintptr_t page)
+{
+    return (unsigned int)(page >> 12 ^ page >> 24) % MAP_PAGES;
+}
 
 struct cpu {
     struct cpu_port port;
@@ -142,7 +155,12 @@ bool code_is_current(struct cpu *cpu, uint64_t va, const uint8_t *host);
 /* Where code that was translated at `va` is; NULL: there is none. */
 const uint8_t *code_at(struct cpu *cpu, uint64_t va);
 /* Bytes were written: translations of them are outdated, in all peers. */
-void code_written(struct cpu *cpu, const uint8_t *host, size_t size);
+void code_outdate(struct cpu *cpu, const uint8_t *host, size_t size);
+static inline void code_written(struct cpu *cpu, const uint8_t *host, size_t size)
+{
+    if (cpu->code_map->pages[code_map_hash((uintptr_t)host & ~PAGE_MASK)].page) /* seldom */
+        code_outdate(cpu, host, size);
+}
 /* Forgets the translations of one page. */
 void code_forget(struct cpu *cpu, uint64_t va);
 
@@ -156,8 +174,18 @@ const char *cpu_probe(enum cpu_arch arch, char *why);
 /* cpu_create() without the probe. */
 struct cpu *cpu_open(const struct cpu_config *config, const struct cpu_port *port, char *why);
 /* Where `size` bytes at `va` are; NULL sets the fault. Not across a page. */
-uint8_t *cpu_translate(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
-                       unsigned int el);
+static inline uint8_t *cpu_translate(struct cpu *cpu, uint64_t va, unsigned int size,
+                                     enum cpu_access access, unsigned int el)
+{
+    uint8_t *host = cpu->port.translate(cpu->port.ctx, va, size, access, el);
+
+    if (!host) {
+        cpu->fault_va = va;
+        cpu->fault_size = size;
+        cpu->fault_access = access == CPU_FETCH_CODE ? CPU_FETCH : access;
+    }
+    return host;
+}
 /* The same for up to 16 bytes that may cross a page: both parts, the second at *far. */
 bool cpu_translate_split(struct cpu *cpu, uint64_t va, unsigned int size, enum cpu_access access,
                          unsigned int el, uint8_t *part[2], unsigned int *first);
