@@ -9,9 +9,13 @@
  */
 #include "x86.h"
 
-#define PAGES 8u
+#define CR4_PGE (1ul << 7)
+#define PAGES   8u
+#define BLOCK   (2ul << 20) /* what one entry of the direct map may cover */
 
-static uint64_t mapped, secret; /* physical: PAGES pages each */
+/* Physical: PAGES pages each. A mapping copies whole entries: what shares one is not hidden. */
+static uint64_t mapped, secret;
+static bool hidden; /* isolation can tell them apart */
 static bool no_abort;
 static volatile uint64_t interrupts;
 
@@ -60,6 +64,20 @@ static uint64_t sum(uint64_t pa)
     return total;
 }
 
+static uint64_t block_of_pages(void)
+{
+    return (fl_pages(2 * BLOCK / PAGE_SIZE) + BLOCK - 1) & -BLOCK;
+}
+
+/* Global translations would outlive each change of the address space. */
+static void forget_global(void)
+{
+    uint64_t cr4;
+
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    __asm__ volatile("mov %0, %%cr4" ::"r"(cr4 & ~CR4_PGE) : "memory");
+}
+
 static void fill(uint64_t pa, uint64_t factor)
 {
     uint64_t *words = fl_va(pa);
@@ -97,6 +115,13 @@ static void mapped_only(uint64_t want)
     fl_check(count.explained == before);
 }
 
+static bool same_entry(uint64_t a, uint64_t b)
+{
+    unsigned int level;
+
+    return fl_pte((uint64_t)fl_va(a), &level) == fl_pte((uint64_t)fl_va(b), &level);
+}
+
 /* One fault, on the first word; after it the kernel is not isolated any more. */
 static void secret_too(uint64_t want)
 {
@@ -105,7 +130,7 @@ static void secret_too(uint64_t want)
     enter();
     fl_check(sum(secret) == want);
     count.secret_reads++;
-    fl_check(count.explained == before + 1);
+    fl_check(count.explained == before + hidden);
     leave();
 }
 
@@ -144,13 +169,15 @@ int guest_main(void)
         fl_print("this strategy has no address space isolation\n");
         return 0;
     }
-    mapped = fl_pages(PAGES);
-    secret = fl_pages(PAGES);
+    mapped = block_of_pages();
+    secret = block_of_pages();
+    hidden = !same_entry(mapped, secret);
     fill(mapped, 3);
     fill(secret, 5);
     uint64_t want_mapped = sum(mapped);
     uint64_t want_secret = sum(secret);
 
+    forget_global();
     ok("FL_ASI_CREATE", asi(FL_ASI_CREATE, 0, 0));
     ok("FL_ASI_MAP", asi(FL_ASI_MAP, (uint64_t)fl_va(mapped), PAGES * PAGE_SIZE));
     no_abort = fl_argument_is("bug", "no-abort");
@@ -167,7 +194,7 @@ int guest_main(void)
     enter();
     fl_check(sum(secret) == want_secret);
     leave();
-    fl_check(count.explained == iterations);
+    fl_check(count.explained == (hidden ? iterations : 0));
     ok("FL_ASI_UNMAP", asi(FL_ASI_UNMAP, (uint64_t)fl_va(secret), 0));
     secret_too(want_secret);
     ok("FL_ASI_DESTROY", asi(FL_ASI_DESTROY, 0, 0));

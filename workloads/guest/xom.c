@@ -297,7 +297,7 @@ static void with(void)
 
 static void tally(void)
 {
-    fl_tally("execute-only", on);
+    fl_tally("alias bit", bit);
     fl_tally("calls", count.calls);
     fl_tally("faults", faults);
     fl_tally("faults checked", count.checked);

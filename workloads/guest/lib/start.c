@@ -14,7 +14,10 @@ extern const char fl_start_secondary[];
 
 void fl_start(const struct fl_boot *boot, uint64_t cpu)
 {
-    fl_boot = boot;
+    static struct fl_boot copy; /* in the image: always mapped, never lent */
+
+    memcpy(&copy, boot, sizeof(copy));
+    fl_boot = &copy;
     if (boot->magic != FL_BOOT_MAGIC || cpu != 0)
         fl_panic(NULL, boot->magic, "not started as docs/GUESTS.md says");
     fl_stray_init();
