@@ -91,6 +91,8 @@ enum hyp_err hyp_host_init(struct hyp *hyp, hyp_pfn_t first, uint64_t pages)
     if (err)
         return err;
     hyp_arch_s2(hyp, &config);
+    if (hyp->ept_ve)
+        config.flags |= HYP_PGT_EPT_VE;
     host->device_prot = hyp_arch_device_prot(hyp);
     err = hyp_pgt_init(&host->pgt, &config, &host->pool, NULL);
     if (!err)

@@ -102,6 +102,7 @@ enum hyp_err hyp_init(struct hyp *hyp, const struct hyp_config *config)
         .port = config->port,
         .arch = config->arch,
         .ept_cap = config->ept_cap,
+        .ept_ve = config->ept_ve,
         .vmemmap = {config->vmemmap, config->vmemmap_first, config->page_shift},
         .pfn_end = UINT64_C(1) << (hyp_arch_pa_bits(config) - config->page_shift),
         .page_shift = config->page_shift,

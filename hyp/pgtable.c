@@ -112,12 +112,20 @@ static enum hyp_err pgt_setup(struct hyp_pgt *pgt, const struct hyp_pgt_config *
     pgt->flags = config->flags;
     if (config->fmt->x86) /* caches are coherent, and one invalidation takes all of a table */
         pgt->flags = (config->flags | HYP_PGT_FWB | HYP_PGT_RANGE_TLBI) & ~HYP_PGT_NO_DIC;
+    pgt->empty = pgt->flags & HYP_PGT_EPT_VE ? config->fmt->note_bits : 0;
     pgt->vmid = config->vmid;
     pgt->root = hyp_pa(0);
     pgt->recent_prot = ~UINT64_C(0);
     pgt->recent_attrs = 0;
     geometry_init(pgt, config);
     return HYP_OK;
+}
+
+/* A zeroed table is empty, but where empty entries are not zero: EPT, whose root is one page. */
+static void clear(const struct hyp_pgt *pgt, hyp_pa_t table)
+{
+    if (pgt->empty)
+        pgt_fill(pgt, table, 0, 0, pgt_table_entries(pgt));
 }
 
 static enum hyp_err root_from_early(struct hyp_early *early, uint64_t pages, hyp_pa_t *root)
@@ -144,8 +152,12 @@ enum hyp_err hyp_pgt_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *conf
     if (err)
         return err;
     pages = hyp_pgt_root_pages(config);
-    if (early)
-        return root_from_early(early, pages, &pgt->root);
+    if (early) {
+        err = root_from_early(early, pages, &pgt->root);
+        if (!err)
+            clear(pgt, pgt->root);
+        return err;
+    }
     if (!pool)
         return HYP_EINVAL;
     while ((UINT64_C(1) << order) < pages)
@@ -155,6 +167,7 @@ enum hyp_err hyp_pgt_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *conf
         return err;
     /* Each page of the root counts its own entries. */
     hyp_pool_split(pool, pgt->root);
+    clear(pgt, pgt->root);
     return HYP_OK;
 }
 
@@ -170,6 +183,7 @@ enum hyp_err hyp_pgt_init_at(struct hyp_pgt *pgt, const struct hyp_pgt_config *c
     if (root.v & ((pages << config->page_shift) - 1))
         return HYP_EINVAL;
     pgt->root = root;
+    clear(pgt, root);
     for (uint64_t i = 0; pool && i < pages; i++) {
         struct hyp_page *page = hyp_page_of(pgt->vmemmap, root) + i;
 
@@ -201,9 +215,11 @@ enum hyp_err hyp_pgt_table_alloc(const struct hyp_pgt *pgt, struct hyp_memcache 
         err = hyp_pool_alloc(pgt->pool, 0, table);
     if (err && mc)
         err = hyp_memcache_pop(mc, pgt->port, pgt->vmemmap, table);
-    if (!err)
-        hyp_pgt_event(pgt, HYP_EV_TABLE_ALLOC, 0, *table, pgt_page_size(pgt));
-    return err;
+    if (err)
+        return err;
+    clear(pgt, *table);
+    hyp_pgt_event(pgt, HYP_EV_TABLE_ALLOC, 0, *table, pgt_page_size(pgt));
+    return HYP_OK;
 }
 
 void hyp_pgt_table_free(const struct hyp_pgt *pgt, hyp_pa_t table)

@@ -37,7 +37,7 @@ struct hyp_pgt_fmt {
     uint64_t rights_mask; /* the bits that relax may change */
     uint64_t cpu_mask;    /* bits that the CPU sets in a leaf, which make no difference to map */
     /* An annotation: where the kind goes, which payload bits there is room for, how far they are
-     * shifted up, and what else is set unless HYP_PGT_EPT_VE. */
+     * shifted up, and what else is set unless HYP_PGT_EPT_VE; then empty entries have that. */
     uint64_t note_type, note_payload, note_bits;
     unsigned int note_shift;
     /* Attributes of a leaf without type and address; HYP_EINVAL for rights that cannot be said. */
@@ -162,27 +162,31 @@ static inline uint64_t pgt_table_pte(const struct hyp_pgt *pgt, hyp_pa_t table)
     return pgt_out(pgt, table.v) | pgt->fmt->table_bits;
 }
 
-/* The port, with its context filled in. */
+/* The port, with its context filled in. An empty entry is 0 on this side, whatever memory holds. */
 static inline uint64_t pgt_load(const struct hyp_pgt *pgt, hyp_pa_t slot)
 {
-    return pgt->port->pte_load(pgt->port->ctx, slot);
+    const uint64_t pte = pgt->port->pte_load(pgt->port->ctx, slot);
+
+    return pte == pgt->empty ? 0 : pte;
 }
 
 static inline void pgt_store(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t pte)
 {
-    pgt->port->pte_store(pgt->port->ctx, slot, pte);
+    pgt->port->pte_store(pgt->port->ctx, slot, pte ? pte : pgt->empty);
 }
 
 static inline void pgt_fill(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t first, uint64_t step,
                             unsigned int count)
 {
-    pgt->port->pte_fill(pgt->port->ctx, slot, first, step, count);
+    pgt->port->pte_fill(pgt->port->ctx, slot, first ? first : pgt->empty, step, count);
 }
 
 static inline void pgt_read(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t *out,
                             unsigned int count)
 {
     pgt->port->pte_read(pgt->port->ctx, slot, out, count);
+    for (unsigned int i = 0; pgt->empty && i < count; i++)
+        out[i] = out[i] == pgt->empty ? 0 : out[i];
 }
 
 static inline void pgt_barrier(const struct hyp_pgt *pgt, enum hyp_barrier kind)

@@ -190,9 +190,10 @@ enum sim_status sim_asi_boot(struct sim *sim, struct sim_error *error)
     sim->asi->port.event = NULL;
     sim->asi->sessions = SIM_GET(&sim->config, asi, shape) == SIM_ASI_SESSIONS;
     if (make(sim) != HYP_OK)
-        return sim_fail(error, SIM_USAGE,
-                        "asi: the restricted tables do not fit the machine; expected a direct map "
-                        "within the kernel's half and, of 256 MiB for tables, half to be enough");
+        return sim_fail(
+            error, SIM_USAGE,
+            "asi: the restricted tables do not fit the machine; expected a direct map "
+            "within the kernel's half, and half of the host's table pages to be enough");
     for (unsigned int cpu = 0; cpu < sim->cpus; cpu++) {
         uint64_t *reg = sim->cpu_state[cpu].reg;
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workloads/guest/abi.h"
+
 enum { PAGE_SHIFT = 12, REGIONS_MAX = HYP_REGIONS_MAX, CARVE_GROWTHS = 64 };
 #define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
 #define HUGE_BYTES  (UINT64_C(1) << 21)
@@ -128,6 +130,7 @@ static struct hyp_config hyp_config(struct sim *sim, const struct hyp_region *re
         .port = &sim->hyp_port,
         .arch = x86 ? HYP_ARCH_X86 : HYP_ARCH_ARM64,
         .pa_bits = x86 ? SIM_X86_PA_BITS : 0,
+        .ept_ve = sim->strategy->stray == FL_STRAY_VE,
         .ept_cap = HYP_EPT_CAP_XONLY | HYP_EPT_CAP_4_LEVELS | HYP_EPT_CAP_WB | HYP_EPT_CAP_2M |
                    HYP_EPT_CAP_1G | HYP_EPT_CAP_INVEPT | HYP_EPT_CAP_INVEPT_SINGLE | HYP_EPT_CAP_UC,
         .features =

@@ -95,7 +95,8 @@ static void lookup_is_exact_at_the_first_and_last_byte(void **state)
 #define RAM_BLOCK    HRIG_EITHER(UINT64_C(0x7dd), UINT64_C(0x80000000000003b7))
 #define DEVICE_PAGE  HRIG_EITHER(UINT64_C(0x00400000000007df), UINT64_C(0x8000000000000303))
 #define DEVICE_BLOCK HRIG_EITHER(UINT64_C(0x00400000000007dd), UINT64_C(0x8000000000000383))
-#define NOTE_OF_HYP  HRIG_EITHER(UINT64_C(0x2000000000000002), UINT64_C(0x8800000000000008))
+#define NOTE_OF_HYP                                                                                \
+    HRIG_EITHER(UINT64_C(0x2000000000000002), HRIG_EPT_NOTE(UINT64_C(0x800000000000008)))
 
 static uint64_t leaf_at(const struct hyp_rig *rig, uint64_t pa, unsigned int *level)
 {

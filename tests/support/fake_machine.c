@@ -135,7 +135,7 @@ static void audit_table(struct audit *audit, hyp_pa_t table, unsigned int level,
         for (uint64_t i = page; i < page + per_page && i < entries; i++) {
             const uint64_t pte = pgt->port->pte_load(pgt->port->ctx, hyp_pa_add(table, 8 * i));
 
-            counted += pte != 0;
+            counted += pte != 0 && pte != pgt->empty;
             if (hyp_pgt_kind(pgt, pte, level) == HYP_PTE_TABLE)
                 audit_table(audit, hyp_pgt_target(pgt, pte, level), level - 1, per_page);
         }

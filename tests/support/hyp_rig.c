@@ -23,9 +23,16 @@ enum hyp_arch hyp_rig_arch(void)
 
     if (!arch || strcmp(arch, "arm64") == 0)
         return HYP_ARCH_ARM64;
-    if (strcmp(arch, "x86") != 0)
+    if (strcmp(arch, "x86") != 0 && strcmp(arch, "x86-ve") != 0)
         abort();
     return HYP_ARCH_X86;
+}
+
+bool hyp_rig_has_ve(void)
+{
+    const char *arch = getenv("FAULTLINE_TEST_ARCH");
+
+    return arch && strcmp(arch, "x86-ve") == 0;
 }
 
 void hyp_rig_init(struct hyp_rig *rig)
@@ -48,6 +55,7 @@ void hyp_rig_init(struct hyp_rig *rig)
         .features = {.pa_range = 2, .vmid16 = true, .fwb = true, .range_tlbi = true, .xnx = true},
         .arch = hyp_rig_arch(),
         .ept_cap = HRIG_EPT_CAP,
+        .ept_ve = hyp_rig_has_ve(),
         .page_shift = PAGE_SHIFT,
         .cpu_count = HRIG_CPUS,
         .regions = rig->regions,

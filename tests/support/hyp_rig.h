@@ -37,8 +37,8 @@ struct hyp_rig {
 };
 
 /*
- * The machine is arm64 unless the environment has FAULTLINE_TEST_ARCH=x86: tests of what is the
- * same on both run once on each.
+ * The machine is arm64 unless the environment has FAULTLINE_TEST_ARCH=x86, or x86-ve, where its
+ * host handles #VE: tests of what is the same on both run once on each.
  */
 enum hyp_arch hyp_rig_arch(void);
 static inline bool hyp_rig_is_x86(void)
@@ -46,8 +46,13 @@ static inline bool hyp_rig_is_x86(void)
     return hyp_rig_arch() == HYP_ARCH_X86;
 }
 
+bool hyp_rig_has_ve(void);
+
 /* What is different on the two machines. */
 #define HRIG_EITHER(arm64, x86) (hyp_rig_is_x86() ? (x86) : (arm64))
+
+/* A note on x86: bit 63 says that touching the page exits. */
+#define HRIG_EPT_NOTE(note) (hyp_rig_has_ve() ? (note) : (note) | UINT64_C(1) << 63)
 
 /* IA32_VMX_EPT_VPID_CAP of a CPU with all that the core can use but 5 levels. */
 #define HRIG_EPT_CAP UINT64_C(0x06334141)

@@ -50,6 +50,8 @@ struct hyp_config {
      */
     unsigned int pa_bits;
     uint64_t ept_cap;
+    /* x86: the host handles #VE. A page that is not its own raises it, and nothing else does. */
+    bool ept_ve;
     unsigned int page_shift; /* 12, 14, 16; x86: 12 */
     unsigned int va_bits;    /* of EL2; 0 means 48. x86: at most 47, which 0 means */
     unsigned int cpu_count;  /* 1..HYP_CPUS_MAX */
@@ -88,6 +90,7 @@ struct hyp {
     const struct hyp_port *port;
     enum hyp_arch arch;
     uint64_t ept_cap;
+    bool ept_ve;
     struct hyp_vmemmap vmemmap;
     hyp_pfn_t pfn_end; /* of the physical address space */
     unsigned int page_shift;

@@ -73,7 +73,8 @@ extern const struct hyp_pgt_fmt hyp_fmt_ept; /* Intel's second stage: stage 2 */
 #define HYP_PGT_EPT_XONLY  HYP_BIT(8) /* EPT: the CPU has execute-only pages */
 /*
  * EPT: notes leave bit 63 clear, so that where the #VE control is on, touching such a page raises
- * #VE instead of an exit. Leaves have the bit set; an empty entry, being zero, raises #VE too.
+ * #VE instead of an exit. Leaves have the bit set, and so have empty entries, in memory: to the
+ * functions below, what is said here of zero is true of them.
  */
 #define HYP_PGT_EPT_VE HYP_BIT(9)
 
@@ -122,6 +123,7 @@ struct hyp_pgt {
     /* Where an entry holds its output address: in place, and the highest bits moved down. */
     uint64_t out_mask, out_high_mask;
     uint8_t out_high_shift;
+    uint64_t empty;   /* what memory holds for an entry of 0 */
     uint8_t out_bits; /* output address size: 48, or 52 */
     /* Rights encoded last: callers mostly repeat them. */
     hyp_prot_t recent_prot;
