@@ -489,8 +489,7 @@ int main(int argc, char **argv)
         row.arg = b;
         shim_register(&row);
     }
-    shim_locks("C2 host_share_hyp", 2);
-    shim_locks("C2b host_unshare_hyp", 2);
+    shim_locks("C2 host_share_hyp", 2), shim_locks("C2b host_unshare_hyp", 2);
     shim_locks("C2r share+unshare random", 4);
     shim_locks("C4 host_share_ffa", 1);
     register_lookup("D1 region lookup, 1 region", 1, 1.9);

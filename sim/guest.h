@@ -27,7 +27,15 @@ struct guest_front {
 struct guest_cpu {
     struct guest *guest;
     struct cpu *cpu;
-    struct mmu_cpu *mmu; /* for the hit path */
+    /* For the hit path. */
+    struct mmu_cpu *mmu;
+    const uint64_t *drops; /* of sim_ram */
+    uint64_t drops_seen;   /* when the front was filled */
+    uint64_t accesses;
+    uint8_t regime;
+    bool records;
+    struct guest_front front[GUEST_FRONT];
+
     uint8_t index;
     bool on, halted;
     uint64_t timer;   /* instructions until the interrupt; 0: none */
@@ -40,9 +48,6 @@ struct guest_cpu {
     /* A store whose bytes are not written yet: recorded at the next chance. */
     hyp_pa_t stored;
     unsigned int stored_bytes;
-    uint64_t accesses;
-    struct guest_front front[GUEST_FRONT];
-    uint64_t drops;        /* when the front was filled */
     unsigned int repeated; /* faults in a row with no instruction between */
     uint64_t fault_at;     /* instructions retired at the last one */
 };
@@ -65,9 +70,8 @@ struct guest {
     hyp_pa_t ve_area;
     uint8_t running; /* CPU whose turn it is */
     bool x86, ended;
-    const uint64_t *drops; /* of sim_ram */
-    uint8_t zeroes[4096];  /* what absent memory reads as */
-    uint64_t positions;    /* events and accesses so far */
+    uint8_t zeroes[4096]; /* what absent memory reads as */
+    uint64_t positions;   /* events and accesses so far */
 };
 
 /* ---- sim/guest.c ---- */

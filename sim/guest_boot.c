@@ -180,6 +180,9 @@ static enum sim_status create_cpus(struct guest *guest)
 
         *gc = (struct guest_cpu){.guest = guest, .index = (uint8_t)i};
         gc->mmu = mmu_cpu(guest->sim->mmu, i);
+        gc->drops = sim_ram_drops(guest->sim->ram);
+        gc->regime = (uint8_t)guest->sim->regime;
+        gc->records = guest->writer != NULL;
         guest_port(gc, &port);
         gc->cpu = cpu_create(&config, &port, why);
         if (!gc->cpu)
@@ -213,7 +216,6 @@ enum sim_status guest_set_up(struct guest *guest)
         status = create_cpus(guest);
     if (status != SIM_OK)
         return status;
-    guest->drops = sim_ram_drops(guest->sim->ram);
     for (unsigned int i = 0; i < options->cpus; i++) {
         struct trace_event event = {.a = 0};
 

@@ -3,6 +3,7 @@
  * The port of guest execution: its accesses go through the hardware model to simulated memory, and
  * what it does to registers and TLBs becomes an event.
  */
+#include <assert.h>
 #include <hyp/bits.h>
 #include <string.h>
 
@@ -13,19 +14,28 @@
 
 /* ---- memory ---- */
 
-static uint8_t *bytes_at(struct guest_cpu *gc, hyp_pa_t pa, bool write)
+/* The host's bytes of a page used lately; NULL: ask bytes_at(). */
+static inline uint8_t *front_at(struct guest_cpu *gc, hyp_pa_t pa)
+{
+    uint64_t frame = pa.v / PAGE_BYTES;
+    const struct guest_front *front = &gc->front[frame % GUEST_FRONT];
+
+    return HYP_LIKELY(front->frame == frame + 1 && gc->drops_seen == *gc->drops)
+               ? front->bytes + pa.v % PAGE_BYTES
+               : NULL;
+}
+
+__attribute__((noinline)) static uint8_t *bytes_at(struct guest_cpu *gc, hyp_pa_t pa, bool write)
 {
     struct guest *guest = gc->guest;
     uint64_t frame = pa.v / PAGE_BYTES;
     struct guest_front *front = &gc->front[frame % GUEST_FRONT];
     uint64_t *page;
 
-    if (HYP_UNLIKELY(gc->drops != *guest->drops)) {
+    if (gc->drops_seen != *gc->drops) {
         memset(gc->front, 0, sizeof(gc->front));
-        gc->drops = *guest->drops;
+        gc->drops_seen = *gc->drops;
     }
-    if (HYP_LIKELY(front->frame == frame + 1))
-        return front->bytes + pa.v % PAGE_BYTES;
     if (!write && !sim_ram_peek(guest->sim->ram, pa))
         return guest->zeroes + pa.v % PAGE_BYTES;
     page = sim_ram_page(guest->sim->ram, pa);
@@ -76,8 +86,9 @@ static void record_access(struct guest_cpu *gc, const struct sim_access *access,
 /* ---- translation ---- */
 
 /* Everything but an L1 hit that is not recorded. */
-static uint8_t *translate_slowly(struct guest_cpu *gc, uint64_t va, unsigned int size, uint8_t kind,
-                                 unsigned int el)
+__attribute__((noinline)) static uint8_t *translate_slowly(struct guest_cpu *gc, uint64_t va,
+                                                           unsigned int size, uint8_t kind,
+                                                           unsigned int el)
 {
     struct guest *guest = gc->guest;
     struct sim *sim = guest->sim;
@@ -113,7 +124,8 @@ static uint8_t *translate_slowly(struct guest_cpu *gc, uint64_t va, unsigned int
 }
 
 /* Code is looked at before the guest executes it: no access, unless it faults. */
-static uint8_t *look_at_code(struct guest_cpu *gc, uint64_t va, unsigned int el)
+__attribute__((noinline)) static uint8_t *look_at_code(struct guest_cpu *gc, uint64_t va,
+                                                       unsigned int el)
 {
     struct mmu_request request = {.va = va,
                                   .cpu = gc->index,
@@ -132,18 +144,21 @@ static uint8_t *translate(void *ctx, uint64_t va, unsigned int size, enum cpu_ac
                           unsigned int el)
 {
     struct guest_cpu *gc = ctx;
-    enum mmu_access kind = access == CPU_READ    ? MMU_READ
-                           : access == CPU_WRITE ? MMU_WRITE
-                                                 : MMU_FETCH;
+    enum mmu_access kind = (enum mmu_access)access;
+    uint8_t *bytes;
     hyp_pa_t pa;
 
+    static_assert((int)CPU_READ == (int)MMU_READ && (int)CPU_WRITE == (int)MMU_WRITE &&
+                      (int)CPU_FETCH == (int)MMU_FETCH,
+                  "one numbering");
     if (HYP_UNLIKELY(access == CPU_FETCH_CODE))
         return look_at_code(gc, va, el);
-    if (HYP_UNLIKELY(gc->guest->writer != NULL) ||
-        !mmu_hit(gc->mmu, gc->guest->sim->regime, el, kind, va, &pa))
+    if (HYP_UNLIKELY(gc->records) ||
+        HYP_UNLIKELY(!mmu_hit(gc->mmu, (enum mmu_regime)gc->regime, el, kind, va, &pa)))
         return translate_slowly(gc, va, size, (uint8_t)kind, el);
     gc->accesses++;
-    return bytes_at(gc, pa, kind == MMU_WRITE);
+    bytes = front_at(gc, pa);
+    return HYP_LIKELY(bytes) ? bytes : bytes_at(gc, pa, kind == MMU_WRITE);
 }
 
 /* ---- registers and TLBs ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A loop for measuring the emulation itself: 11 instructions, three loads and a store, two basic
+ * A loop for measuring the emulation itself: 11 instructions, two loads and two stores, two basic
  * blocks, over 16 pages that stay in the TLB. bench_guest runs it, and mix_loop alone without any
  * model for comparison.
  *
@@ -27,8 +27,8 @@ __asm__(".pushsection .text.mix_loop, \"ax\"\n"
         "	add	x6, x6, #72\n"
         "	and	x6, x6, x2\n"
         "	tbnz	x6, #63, 2f\n"
-        "2:	ldr	w8, [x1, x6]\n"
-        "	eor	x5, x5, x8\n"
+        "2:	str	w5, [x1, x6]\n"
+        "	eor	x5, x5, x4\n"
         "	subs	x0, x0, #1\n"
         "	b.ne	1b\n"
         "	mov	x0, x5\n"
@@ -49,8 +49,8 @@ __asm__(".pushsection .text.mix_loop, \"ax\"\n"
         "	add	$72, %rcx\n"
         "	and	%rdx, %rcx\n"
         "	js	2f\n"
-        "2:	mov	(%rsi,%rcx), %r9d\n"
-        "	xor	%r9, %rax\n"
+        "2:	mov	%eax, (%rsi,%rcx)\n"
+        "	xor	%r8, %rax\n"
         "	dec	%rdi\n"
         "	jne	1b\n"
         "	ret\n"
