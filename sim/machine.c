@@ -16,7 +16,7 @@
 enum { PAGE_SHIFT = 12, REGIONS_MAX = HYP_REGIONS_MAX, CARVE_GROWTHS = 64 };
 #define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
 #define HUGE_BYTES  (UINT64_C(1) << 21)
-#define TABLE_BYTES (UINT64_C(256) << 20) /* host stage-1 tables: room for 128 GiB by pages */
+#define TABLE_BYTES (UINT64_C(256) << 20) /* host stage-1 tables, at least */
 #define META_BYTES  (UINT64_C(256) << 20)
 #define PA_LIMIT    (UINT64_C(1) << 47)
 
@@ -105,6 +105,14 @@ static enum sim_status check_header(const struct trace_header *header, struct si
     return SIM_OK;
 }
 
+/* Host stage-1 tables: an entry of 8 bytes for each page of RAM, and room for all others. */
+static uint64_t table_bytes(const struct sim_layout *layout)
+{
+    uint64_t entries = (layout->ram_end.v - layout->ram_start.v) / PAGE_BYTES * 8;
+
+    return entries + TABLE_BYTES / 2 > TABLE_BYTES ? entries + TABLE_BYTES / 2 : TABLE_BYTES;
+}
+
 /* Recorded RAM; the model's own memory, up to `end`, follows the last range. */
 static void regions_of(const struct sim *sim, hyp_pa_t end, struct hyp_region *regions)
 {
@@ -168,7 +176,7 @@ static void lay_out(struct sim *sim, struct hyp_region *regions, struct hyp_conf
     layout->ram_end = hyp_pa(sim_ram_range(header, header->ram_count - 1).end);
     hyp_pa_t cursor = hyp_pa(hyp_align_up(layout->ram_end.v, HUGE_BYTES));
 
-    cut(&cursor, TABLE_BYTES, &layout->tables, &layout->tables_end);
+    cut(&cursor, table_bytes(layout), &layout->tables, &layout->tables_end);
     cut(&cursor, META_BYTES, &layout->meta, &layout->meta_end);
     cut(&cursor, carve * PAGE_BYTES, &layout->carve, &layout->carve_end);
     layout->pool = cursor;

@@ -295,7 +295,7 @@ static void each_of_guest(const void *rows, size_t index, column_fn *column, voi
 
 static void guest_table(const struct sim_guest_result *guests, size_t count, FILE *out)
 {
-    fprintf(out, "%-17s %-16s %9s %9s %7s %8s %7s %6s %6s\n", "strategy", "ends", "Minsns",
+    fprintf(out, "%-17s %-16s %9s %9s %7s %8s %7s %7s %6s\n", "strategy", "ends", "Minsns",
             "Mcycles", "strays", "repaired", "exits", "flushes", "stale");
     for (size_t i = 0; i < count; i++) {
         const struct sim_guest_result *g = &guests[i];
@@ -303,7 +303,7 @@ static void guest_table(const struct sim_guest_result *guests, size_t count, FIL
         char insns[32], cycles[32];
 
         fprintf(out,
-                "%-17s %-16s %9s %9s %7" PRIu64 " %8" PRIu64 " %7" PRIu64 " %7" PRIu64 " %5" PRIu64
+                "%-17s %-16s %9s %9s %7" PRIu64 " %8" PRIu64 " %7" PRIu64 " %7" PRIu64 " %6" PRIu64
                 "\n",
                 sim_strategy_name(g->run.strategy),
                 g->end == SIM_GUEST_EXITED && g->status ? "FAILED" : sim_guest_end_name(g->end),

@@ -22,7 +22,7 @@ static const struct argp_option options[] = {
     {"args", KEY_ARGS, "WORDS", 0, "Arguments for the guest: 'name=value ...'", 0},
     {"record", 'r', "FILE", 0, "Write the run as a trace", 0},
     {"exact", KEY_EXACT, NULL, 0, "x86: every instruction pointer and flag exact; slower", 0},
-    {"limit", KEY_LIMIT, "N", 0, "Stop after about N instructions; default 4 G, 0: never", 0},
+    {"limit", KEY_LIMIT, "N", 0, "Stop after about N instructions; default 1 G, 0: never", 0},
     {"counters", KEY_COUNTERS, NULL, 0, "Print everything that was counted", 0},
     {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 0},
     {0},
@@ -140,7 +140,7 @@ int cmd_guest(int argc, char **argv)
         .children = children,
     };
     struct arguments args = {
-        .options = {.cpus = 1, .memory = UINT64_C(1) << 30, .limit = UINT64_C(4) << 30}};
+        .options = {.cpus = 1, .memory = UINT64_C(1) << 30, .limit = UINT64_C(1) << 30}};
     struct sim_guest_result *results = calloc(SIM_STRATEGIES_MAX, sizeof(*results));
     struct sim_error error;
     size_t count;
