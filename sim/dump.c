@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/machine.h"
+#include "sim/xom.h"
 
 enum { TEXT_MAX = 96 };
 
@@ -109,6 +110,10 @@ void sim_dump_tables(const struct sim *sim, FILE *out)
     host_map_dump(&sim->map, true, out);
     fprintf(out, "---[ host stage 1: kernel ]---\n");
     host_map_dump(&sim->map, false, out);
+    if (sim->xom) {
+        fprintf(out, "---[ stage 2 with execute-only aliases ]---\n");
+        dump_pgt(sim_xom_core(sim->xom)->pgt, out);
+    }
     if (!SIM_GET(&sim->config, s2, enable))
         return;
     fprintf(out, "---[ host stage 2 ]---\n");

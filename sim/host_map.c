@@ -248,9 +248,12 @@ static void print_x86(struct dump *dump)
 {
     uint64_t a = dump->attributes;
 
-    fprintf(dump->out, "%s %s %s %s %s %s %s\n", a & X86_PRESENT ? "   " : "NP ",
+    fprintf(dump->out, "%s %s %s %s %s %s %s", a & X86_PRESENT ? "   " : "NP ",
             a & X86_USER ? "USR" : "   ", a & X86_WRITE ? "RW" : "ro", a & X86_PCD ? "PCD" : "   ",
             a & X86_GLOBAL ? "GLB" : "   ", dump->level ? "PSE" : "   ", a & X86_XD ? "NX" : "x ");
+    if (dump->map->nr)
+        fprintf(dump->out, " %s", a & dump->map->nr ? "NR" : "r ");
+    fprintf(dump->out, "\n");
 }
 
 static void print_range(struct dump *dump, uint64_t end)
@@ -273,7 +276,8 @@ static void print_range(struct dump *dump, uint64_t end)
 /* Adds one leaf to the open range, or prints it and opens another. */
 static void dump_leaf(struct dump *dump, uint64_t va, uint64_t pte, unsigned int level)
 {
-    uint64_t attributes = pte & ~PTE_ADDR; /* address bits apart, entries of a range are alike */
+    /* Address bits apart, entries of a range are alike. */
+    uint64_t attributes = pte & ~(PTE_ADDR & ~dump->map->nr);
 
     if (dump->open && pte && dump->attributes == attributes && dump->level == level)
         return;
@@ -293,7 +297,7 @@ static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigne
         uint64_t pte = sim_ram_load(dump->map->ram, hyp_pa_add(table, i * 8));
 
         if (is_table(dump->map, pte, level))
-            dump_table(dump, hyp_pa(pte & PTE_ADDR), va, level - 1, 0, 512);
+            dump_table(dump, hyp_pa(pte & PTE_ADDR & ~dump->map->nr), va, level - 1, 0, 512);
         else
             dump_leaf(dump, va, pte, level);
     }

@@ -23,6 +23,7 @@ struct host_map {
     uint64_t tables; /* table pages in use */
     bool x86;
     bool no_globals; /* x86: kernel entries are not global */
+    uint64_t nr;     /* x86: the address bit that means "not readable"; 0: none does */
 };
 
 /* Attributes of a leaf. */

@@ -144,6 +144,7 @@ struct sim {
 
     struct host_map map;
     struct sim_asi *asi; /* NULL: the kernel has one address space (sim/asi.h) */
+    struct sim_xom *xom; /* NULL: no guest has execute-only memory (sim/xom.h) */
     struct sim_cpu_state cpu_state[HYP_CPUS_MAX];
     bool runs_guest;        /* a guest under emulation, or a trace of one */
     struct sim_page *pages; /* by frame, from ram_start on, carve-out included */

@@ -176,6 +176,7 @@ enum sim_status sim_xom_open(struct sim_xom **out, struct sim *sim,
         sim_xom_close(xom);
         return sim_fail(error, SIM_INTERNAL, "execute-only memory: table pages are used up");
     }
+    sim->xom = xom;
     *out = xom;
     return SIM_OK;
 }
@@ -184,6 +185,8 @@ void sim_xom_close(struct sim_xom *xom)
 {
     if (!xom)
         return;
+    if (xom->sim->xom == xom)
+        xom->sim->xom = NULL;
     sim_pool_close(&xom->tables);
     free(xom);
 }
@@ -201,7 +204,10 @@ void sim_xom_enter(struct sim_xom *xom, uint8_t cpu)
 
 bool sim_xom_set(struct sim_xom *xom, bool on)
 {
-    return hyp_xom_set(&xom->core, on, NULL) == HYP_OK;
+    if (hyp_xom_set(&xom->core, on, NULL) != HYP_OK)
+        return false;
+    xom->sim->map.nr = on ? HYP_BIT(xom->core.bit) : 0;
+    return true;
 }
 
 const struct hyp_xom *sim_xom_core(const struct sim_xom *xom)

@@ -7,6 +7,8 @@
 #include "sim/xom.h"
 
 #include <hyp/bits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mmu/x86.h"
@@ -354,6 +356,37 @@ static void what_cannot_be_decoded_is_an_exit(void **state)
     close_guest(&guest);
 }
 
+static void the_dump_shows_the_alias_bit_where_it_means_something(void **state)
+{
+    static struct guest guest;
+    static const char *const lines[2][3] = {
+        {"0x0000000000600000-0x0000000000602000          8K PTE     USR RW             x \n",
+         "0xffffa00000000000-0xffffa00000001000          4K PTE         RW     GLB     x \n",
+         "0x0000000040200000-0x0000000068e00000     667648K PMD     RWX BLK MEM\n"},
+        {"0x0000000000600000-0x0000000000601000          4K PTE     USR RW             x  r \n"
+         "0x0000000000601000-0x0000000000602000          4K PTE     USR RW             x  NR\n",
+         "0xffffa00000000000-0xffffa00000001000          4K PTE         RW     GLB     x  NR\n",
+         "0x0000010040104000-0x0000010040108000         16K PTE     --X     MEM\n"},
+    };
+    char *text;
+    size_t size;
+
+    (void)state;
+    open_guest(&guest, true);
+    for (int on = 1; on >= 0; on--) {
+        FILE *out = open_memstream(&text, &size);
+
+        assert_true(sim_xom_set(guest.xom, on));
+        sim_dump_tables(guest.sim, out);
+        fclose(out);
+        for (int i = 0; i < 3; i++)
+            assert_non_null(strstr(text, lines[on][i]));
+        assert_int_equal(strstr(text, "NR") != NULL, on);
+        free(text);
+    }
+    close_guest(&guest);
+}
+
 static void impossible_machines_are_refused_with_the_reason(void **state)
 {
     static struct guest guest;
@@ -393,6 +426,7 @@ int main(void)
         cmocka_unit_test(bits_above_m_are_reserved_and_m_itself_while_off),
         cmocka_unit_test(a_part_without_alias_and_other_violations_are_not_ours),
         cmocka_unit_test(what_cannot_be_decoded_is_an_exit),
+        cmocka_unit_test(the_dump_shows_the_alias_bit_where_it_means_something),
         cmocka_unit_test(impossible_machines_are_refused_with_the_reason),
     };
 
