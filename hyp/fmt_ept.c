@@ -15,8 +15,8 @@
  * neither can be said. Execute-only needs the CPU's consent.
  *
  * Notes keep clear of bits 2:0 and 63: the payload is two bits higher than its canonical place, and
- * the type is in 60:58. With HYP_PGT_EPT_VE a note leaves bit 63 clear, and it is empty entries that
- * have it.
+ * the type is in 60:58. With HYP_PGT_EPT_VE a note leaves bit 63 clear, and it is empty entries
+ * that have it.
  */
 #include "hyp/pgtable_priv.h"
 

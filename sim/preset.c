@@ -105,7 +105,7 @@ static const struct x86_row x86_rows[] = {
     {KNOB(wcache_ways), {{0, 'A'}, {0, 'A'}, {0, 'A'}, {0, 'A'}, {0, 'A'}}},
     {KNOB(wcache_ipa_entries), {{32, 'A'}, {32, 'A'}, {32, 'A'}, {16, 'K'}, {64, 'A'}}},
     {KNOB(wcache_ipa_ways), {{0, 'A'}, {0, 'A'}, {0, 'A'}, {0, 'A'}, {0, 'A'}}},
-    {KNOB(wcache_in_l2), {{0, 'K'}, {0, 'K'}, {0, 'K'}, {0, 'A'}, {0, 'A'}}},
+    {KNOB(wcache_in_l2), {{0, 'K'}, {0, 'K'}, {0, 'K'}, {0, 'A'}, {1, 'K'}}},
     {KNOB(cache_l1_bytes),
      {{32 * KIB, 'K'}, {48 * KIB, 'K'}, {48 * KIB, 'K'}, {32 * KIB, 'K'}, {32 * KIB, 'M'}}},
     {KNOB(cache_l1_ways), {{8, 'K'}, {12, 'K'}, {12, 'K'}, {8, 'K'}, {8, 'M'}}},

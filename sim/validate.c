@@ -15,7 +15,7 @@ enum { SERIES = 0, PAGE_KIB = 1, SPACING = 2, SLOTS = 3, MIN_CYCLES = 10, P90_CY
 enum sim_status sim_validate_machine(struct sim_config *config, const char *machine,
                                      struct sim_error *error)
 {
-    static const char *const zen4[] = {"cpu.preset=zen4", "tlb.repl=nru", "wcache.in_l2=1"};
+    static const char *const zen4[] = {"cpu.preset=zen4", "tlb.repl=nru"};
 
     if (strcmp(machine, "zen4"))
         return sim_fail(error, SIM_USAGE, "no measurements of a machine '%s': expected zen4",
