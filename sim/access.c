@@ -205,9 +205,13 @@ static enum sim_outcome stage1_fault(struct sim *sim, const struct sim_access *a
     return SIM_FIXED;
 }
 
-static bool is_vm(const struct sim *sim, unsigned int cpu)
+/* Nobody below repairs it: a VM's fault is its host's business, a violation in execute-only memory
+ * the kernel's that asked for it. */
+static bool is_final(const struct sim *sim, unsigned int cpu, const struct mmu_result *result)
 {
-    return sim->runs_guest && sim->cpu_state[cpu].vm;
+    const struct sim_cpu_state *state = &sim->cpu_state[cpu];
+
+    return sim->runs_guest && (state->vm || (state->own_stage2 && result->stage == 2));
 }
 
 bool sim_access(struct sim *sim, const struct sim_access *access, struct sim_met *met)
@@ -231,7 +235,7 @@ bool sim_access(struct sim *sim, const struct sim_access *access, struct sim_met
             met->result = result;
         if (result.fault == MMU_OK)
             return true;
-        if (!is_vm(sim, access->cpu))
+        if (!is_final(sim, access->cpu, &result))
             outcome = result.stage == 2 ? stage2_fault(sim, access, &request, &result, met)
                                         : stage1_fault(sim, access, &request, &result);
         if (outcome == SIM_RETRY)

@@ -2,7 +2,6 @@
 /* How the host kernel runs isolated; see sim/asi.h. Where each rule is from: docs/MODEL.md. */
 #include "sim/asi.h"
 
-#include <hyp/asi.h>
 #include <hyp/bits.h>
 #include <stdlib.h>
 
@@ -80,7 +79,20 @@ static void flush_taints(void *ctx, unsigned int taints)
                    (taints & HYP_ASI_CONTROL ? SIM_COST(sim, flush_control) : 0));
 }
 
+void sim_asi_port(struct sim *sim, struct hyp_port *port)
+{
+    sim_port_hyp(sim, port);
+    port->root_set = root_set;
+    port->tlb_inv = tlb_inv;
+    port->event = NULL;
+}
+
 /* ---- making it ---- */
+
+struct hyp_asi_area sim_asi_entry_area(void)
+{
+    return (struct hyp_asi_area){{ENTRY_AREA}, ROOT_ENTRY};
+}
 
 static uint64_t tables_needed(const struct sim *sim)
 {
@@ -153,7 +165,7 @@ static enum hyp_err make(struct sim *sim)
 
     asi->kernel = (struct hyp_asi_kernel){
         .table = &asi->full,
-        .entry_area = {{ENTRY_AREA}, ROOT_ENTRY},
+        .entry_area = sim_asi_entry_area(),
         .sessions = {{last}, PAGE_BYTES},
     };
     const struct hyp_asi_config config = {
@@ -184,10 +196,7 @@ enum sim_status sim_asi_boot(struct sim *sim, struct sim_error *error)
     sim->asi = calloc(1, sizeof(*sim->asi));
     if (!sim->asi)
         return sim_fail(error, SIM_INTERNAL, "out of memory");
-    sim_port_hyp(sim, &sim->asi->port);
-    sim->asi->port.root_set = root_set;
-    sim->asi->port.tlb_inv = tlb_inv;
-    sim->asi->port.event = NULL;
+    sim_asi_port(sim, &sim->asi->port);
     sim->asi->sessions = SIM_GET(&sim->config, asi, shape) == SIM_ASI_SESSIONS;
     if (make(sim) != HYP_OK)
         return sim_fail(

@@ -9,11 +9,18 @@
 #ifndef SIM_ASI_H
 #define SIM_ASI_H
 
+#include <hyp/asi.h>
+
 #include "sim/machine.h"
 
 /* Values of asi.shape and asi.enter. */
 enum { SIM_ASI_SESSIONS, SIM_ASI_TARGETS };
 enum { SIM_ASI_AT_VMENTER, SIM_ASI_AT_GUEST_WORK, SIM_ASI_AT_KERNEL_WORK };
+
+/* A port of the core for address spaces of the host kernel. */
+void sim_asi_port(struct sim *sim, struct hyp_port *port);
+/* Where every kernel has its CPU entry areas. */
+struct hyp_asi_area sim_asi_entry_area(void);
 
 /* Before the first record; takes table pages from the end of the host's. */
 enum sim_status sim_asi_boot(struct sim *sim, struct sim_error *error);

@@ -91,6 +91,8 @@ void guest_restore(struct guest_cpu *gc, struct guest_context *context);
 
 /* A machine with the image in it, CPU 0 at the entry point. */
 enum sim_status guest_set_up(struct guest *guest);
+/* Start of the stack that a CPU begins with, and its size. */
+uint64_t guest_stack(const struct guest_cpu *gc, uint64_t *size);
 /* Prepares a CPU to start at `entry` with a first argument. */
 void guest_start(struct guest_cpu *gc, uint64_t entry, uint64_t argument);
 

@@ -4,6 +4,7 @@
  * record, stacks, CPUs.
  */
 #include "sim/guest.h"
+#include "sim/guest_x86.h"
 
 #include <assert.h>
 #include <hyp/bits.h>
@@ -130,7 +131,7 @@ static hyp_pa_t write_boot(struct guest *guest)
         .root = sim->map.kernel_root.v,
         .cpus = guest->options->cpus,
         .stray = sim->strategy->stray,
-        .features = guest->x86 ? 0 : 0,
+        .features = sim_guest_features(sim),
         .ve_area = guest->ve_area.v,
     };
 
@@ -140,11 +141,18 @@ static hyp_pa_t write_boot(struct guest *guest)
     return pa;
 }
 
+uint64_t guest_stack(const struct guest_cpu *gc, uint64_t *size)
+{
+    hyp_pa_t stack = hyp_pa(gc->guest->header.ram[0].start + gc->index * STACK_BYTES);
+
+    *size = STACK_BYTES;
+    return sim_linear_va(gc->guest->sim, stack).v;
+}
+
 void guest_start(struct guest_cpu *gc, uint64_t entry, uint64_t argument)
 {
     struct guest *guest = gc->guest;
-    hyp_pa_t stack = hyp_pa(guest->header.ram[0].start + gc->index * STACK_BYTES);
-    uint64_t top = sim_linear_va(guest->sim, stack).v + STACK_BYTES;
+    uint64_t size, stack = guest_stack(gc, &size), top = stack + size;
     unsigned int first = guest->x86 ? CPU_GPR0 + 7 : CPU_GPR0;      /* rdi */
     unsigned int second = guest->x86 ? CPU_GPR0 + 6 : CPU_GPR0 + 1; /* rsi */
 

@@ -215,13 +215,50 @@ void guest_leave_vm(struct guest_cpu *gc, uint64_t why, uint64_t value)
     set_result(gc, 1, value);
 }
 
-/* ---- dispatch ---- */
-
-static uint64_t do_nothing(struct call *call)
+/* A call through the same event that a replay sees; its result. */
+static uint64_t apply(struct call *call)
 {
-    (void)call;
-    return REFUSED;
+    struct guest_cpu *gc = call->gc;
+    const uint64_t *args = call->args;
+    struct trace_event rest = {.a = args[3], .b = args[4], .c = args[5]};
+    struct trace_event first = {.a = args[0], .b = args[1], .c = args[2]};
+
+    guest_event(gc->guest, gc->index, TRACE_ARGS, 0, &rest);
+    guest_event(gc->guest, gc->index, TRACE_CALL, call->number, &first);
+    return (uint64_t)gc->guest->sim->cpu_state[gc->index].result;
 }
+
+/* ---- x86 ---- */
+
+/* The core may have changed to another table. */
+static void load_root(struct guest_cpu *gc)
+{
+    uint64_t root = gc->guest->sim->cpu_state[gc->index].reg[TRACE_CR3];
+
+    if (cpu_sysreg_get(gc->cpu, CPU_CR3) != root)
+        cpu_sysreg_set(gc->cpu, CPU_CR3, root);
+}
+
+static uint64_t do_x86(struct call *call)
+{
+    const struct guest *guest = call->gc->guest;
+    const struct sim_segment *last = &guest->image.segment[guest->image.segments - 1];
+    uint64_t result;
+
+    if (!guest->x86)
+        return REFUSED;
+    if (call->number == FL_ASI && call->args[0] == FL_ASI_CREATE) {
+        call->args[1] = guest->image.segment[0].va;
+        call->args[2] = last->va + last->bytes - call->args[1];
+    } else if (call->number == FL_ASI && call->args[0] == FL_ASI_ENTER) {
+        call->args[1] = guest_stack(call->gc, &call->args[2]);
+    }
+    result = apply(call);
+    load_root(call->gc);
+    return result;
+}
+
+/* ---- dispatch ---- */
 
 static uint64_t (*const services[])(struct call *call) = {
     [FL_EXIT - FL_CALL_FIRST] = do_exit,     [FL_PANIC - FL_CALL_FIRST] = do_panic,
@@ -230,23 +267,17 @@ static uint64_t (*const services[])(struct call *call) = {
     [FL_RETURN - FL_CALL_FIRST] = do_return, [FL_CPU_ON - FL_CALL_FIRST] = do_cpu_on,
     [FL_TIMER - FL_CALL_FIRST] = do_timer,   [FL_HANDLER - FL_CALL_FIRST] = do_handler,
     [FL_RESUME - FL_CALL_FIRST] = do_resume, [FL_VCPU_RUN - FL_CALL_FIRST] = do_vcpu_run,
-    [FL_XOM - FL_CALL_FIRST] = do_nothing,   [FL_ASI - FL_CALL_FIRST] = do_nothing,
+    [FL_XOM - FL_CALL_FIRST] = do_x86,       [FL_ASI - FL_CALL_FIRST] = do_x86,
 };
 
-/* A call of the core, through the same event that a replay sees. */
+/* A call of the core. */
 static void call_core(struct call *call)
 {
-    struct guest_cpu *gc = call->gc;
-    const uint64_t *args = call->args;
-    const struct sim_cpu_state *state = &gc->guest->sim->cpu_state[gc->index];
-    struct trace_event rest = {.a = args[3], .b = args[4], .c = args[5]};
-    struct trace_event first = {.a = args[0], .b = args[1], .c = args[2]};
+    const struct sim_cpu_state *state = &call->gc->guest->sim->cpu_state[call->gc->index];
 
-    guest_event(gc->guest, gc->index, TRACE_ARGS, 0, &rest);
-    guest_event(gc->guest, gc->index, TRACE_CALL, call->number, &first);
-    set_result(gc, 0, (uint64_t)state->result);
-    set_result(gc, 1, state->args[0]);
-    set_result(gc, 2, state->args[1]);
+    set_result(call->gc, 0, apply(call));
+    set_result(call->gc, 1, state->args[0]);
+    set_result(call->gc, 2, state->args[1]);
 }
 
 static void call_from_vm(struct call *call)

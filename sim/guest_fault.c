@@ -9,6 +9,7 @@
 
 #include "mmu/x86.h"
 #include "sim/guest.h"
+#include "sim/guest_x86.h"
 
 /* DDI 0487 D24.2.40: EC and DFSC of ESR_EL1. */
 #define ESR_EC_SHIFT 26
@@ -161,6 +162,29 @@ static void kfault(struct guest_cpu *gc, uint64_t pc)
     guest_event(gc->guest, gc->index, TRACE_KFAULT, gc->met.request.va, &event);
 }
 
+/* Execute-only memory was read or written, or the kernel's own table is at fault. */
+static void violation(struct guest_cpu *gc)
+{
+    struct sim_x86_regs regs = {.rip = cpu_get(gc->cpu, CPU_PC),
+                                .fs_base = cpu_get(gc->cpu, CPU_FS_BASE),
+                                .gs_base = cpu_get(gc->cpu, CPU_GS_BASE)};
+    struct cpu_exception e = {.vector = VECTOR_PF, .has_code = true, .has_address = true};
+
+    for (unsigned int i = 0; i < sizeof(regs.gpr) / sizeof(regs.gpr[0]); i++)
+        regs.gpr[i] = cpu_get(gc->cpu, CPU_GPR0 + i);
+    struct sim_xom_result result = sim_guest_violation(gc->guest->sim, &gc->met, &regs);
+
+    if (result.verdict == SIM_XOM_EXIT) {
+        guest_end(gc->guest, SIM_GUEST_LOCKUP, 0,
+                  "CPU %u: EPT violation at 0x%" PRIx64 " by 0x%" PRIx64 ", which nothing explains",
+                  gc->index, gc->met.result.ipa.v, regs.rip);
+    } else if (result.verdict == SIM_XOM_INJECT) {
+        e.address = result.cr2;
+        e.code = result.code;
+        guest_take(gc, &e);
+    }
+}
+
 void guest_fault(struct guest_cpu *gc, const struct cpu_exit *exit)
 {
     struct guest *guest = gc->guest;
@@ -184,6 +208,8 @@ void guest_fault(struct guest_cpu *gc, const struct cpu_exit *exit)
         kfault(gc, exit->pc);
     if (gc->met.result.stage == 1)
         stage1(gc);
+    else if (guest->sim->cpu_state[gc->index].own_stage2)
+        violation(gc);
     else if (how == FL_STRAY_STOP)
         guest_end(guest, SIM_GUEST_STOPPED, 0,
                   "the hypervisor stops: CPU %u at 0x%" PRIx64 " touched 0x%" PRIx64

@@ -8,7 +8,7 @@
 #include <hyp/hcall.h>
 
 #include "mmu/x86.h"
-#include "sim/machine.h"
+#include "sim/guest_x86.h"
 #include "workloads/guest/abi.h"
 
 enum { X86_HOST_VPID = 1, PAGE_SHIFT = 12 };
@@ -139,6 +139,8 @@ static int64_t vm_call(struct sim *sim, uint8_t cpu, uint64_t number, uint64_t i
 static int64_t call_core(struct sim *sim, uint8_t cpu, uint64_t number,
                          uint64_t args[HYP_HCALL_ARGS])
 {
+    if (number == FL_XOM || number == FL_ASI)
+        return sim_guest_x86_call(sim, cpu, number, args);
     if (!SIM_GET(&sim->config, s2, enable))
         return HYP_HCALL_NOT_SUPPORTED;
     if (number == FL_VM_SHARE || number == FL_VM_UNSHARE)

@@ -3,6 +3,7 @@
  */
 #include "sim/machine.h"
 #include "sim/asi.h"
+#include "sim/guest_x86.h"
 
 #include <hyp/ept.h>
 
@@ -331,6 +332,7 @@ void sim_close(struct sim *sim)
     if (!sim)
         return;
     sim_asi_close(sim);
+    sim_guest_x86_close(sim);
     mmu_destroy(sim->mmu);
     sim_ram_destroy(sim->ram);
     free(sim->vmemmap);

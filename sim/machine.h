@@ -84,6 +84,7 @@ struct sim_cpu_state {
     uint64_t reg[TRACE_SYSREG_COUNT]; /* of the host kernel */
     struct hyp_root stage2;           /* what the host runs under, once the hypervisor is live */
     bool has_stage2;
+    bool own_stage2; /* x86: that of execute-only memory (sim/guest_x86.h) */
     hyp_handle_t vm; /* the VM that runs, translation of stage 1 off; 0: the host */
     /* Arguments of the next call from the third on; after it the first two, as the core left them,
      * and its result. */
@@ -146,8 +147,9 @@ struct sim {
     struct sim_asi *asi; /* NULL: the kernel has one address space (sim/asi.h) */
     struct sim_xom *xom; /* NULL: no guest has execute-only memory (sim/xom.h) */
     struct sim_cpu_state cpu_state[HYP_CPUS_MAX];
-    bool runs_guest;        /* a guest under emulation, or a trace of one */
-    struct sim_page *pages; /* by frame, from ram_start on, carve-out included */
+    bool runs_guest;                 /* a guest under emulation, or a trace of one */
+    struct sim_guest_x86 *guest_x86; /* NULL: it has asked for nothing of that */
+    struct sim_page *pages;          /* by frame, from ram_start on, carve-out included */
     uint64_t page_count;
     bool moves_pages; /* placement is not as recorded */
     uint64_t place_random;

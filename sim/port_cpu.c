@@ -9,6 +9,7 @@
 
 #include "mmu/fast.h"
 #include "sim/guest.h"
+#include "sim/guest_x86.h"
 
 #define PAGE_BYTES UINT64_C(4096)
 
@@ -192,6 +193,14 @@ static void invalidate(void *ctx, const struct cpu_inval *inval)
     guest_event(gc->guest, gc->index, TRACE_INVALIDATE, operand, &event);
 }
 
+static bool cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    const struct guest_cpu *gc = ctx;
+
+    (void)subleaf;
+    return sim_guest_cpuid(gc->guest->sim, leaf, out);
+}
+
 void guest_port(struct guest_cpu *gc, struct cpu_port *port)
 {
     *port = (struct cpu_port){
@@ -199,5 +208,6 @@ void guest_port(struct guest_cpu *gc, struct cpu_port *port)
         .translate = translate,
         .sysreg = sysreg,
         .invalidate = invalidate,
+        .cpuid = cpuid,
     };
 }

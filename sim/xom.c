@@ -12,7 +12,6 @@
 
 enum { PAGE_SHIFT = 12, SLOTS = 3, TABLES = 4096, EPT_LEVELS = 4 };
 #define PAGE_BYTES UINT64_C(4096)
-#define SIGNATURE  UINT32_C(0x40000000)
 /* Exit qualification, SDM vol. 3, table 28-7. */
 #define QUAL_WRITE  HYP_BIT(1)
 #define QUAL_FETCH  HYP_BIT(2)
@@ -100,7 +99,7 @@ static enum hyp_err make_core(struct sim_xom *xom, const struct sim_xom_config *
                                   .port = {xom, linear_address, translate},
                                   .slots = xom->slots,
                                   .slot_count = SLOTS,
-                                  .signature = SIGNATURE,
+                                  .signature = SIM_XOM_SIGNATURE,
                                   .bit = config->bit};
     enum hyp_err err = sim_pool_open(&xom->tables, sim, &sim->hyp_port, TABLES);
 

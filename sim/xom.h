@@ -14,6 +14,9 @@
 
 struct sim_xom;
 
+/* First CPUID leaf of the hypervisor. */
+#define SIM_XOM_SIGNATURE UINT32_C(0x40000000)
+
 struct sim_xom_config {
     hyp_pa_t start, end; /* the part with an alias; whole pages */
     unsigned int bit;    /* M: 36 to SIM_X86_PA_BITS - 1, above all memory */
