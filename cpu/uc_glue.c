@@ -48,6 +48,13 @@ static void use_scratch(struct cpu *cpu, uint64_t va)
     madvise(cpu->scratch, WINDOW, MADV_DONTNEED);
 }
 
+/* 2.0 repeats a load that crosses one of its pages as two aligned ones. */
+static void skip_halves(struct cpu *cpu, uint64_t va, unsigned int size)
+{
+    if (cpu->split_loads && (va & (cpu->engine_page - 1)) + size > cpu->engine_page)
+        cpu->skip = 2;
+}
+
 static bool on_read(uc_engine *uc, uc_mem_type type, uint64_t va, int length, int64_t value,
                     void *user)
 {
@@ -73,8 +80,7 @@ static bool on_read(uc_engine *uc, uc_mem_type type, uint64_t va, int length, in
     copy(scratch_at(cpu, va), part[0], first);
     if (first < size)
         memcpy(scratch_at(cpu, va + first), part[1], size - first);
-    if (cpu->split_loads && (va & (cpu->engine_page - 1)) + size > cpu->engine_page)
-        cpu->skip = 2;
+    skip_halves(cpu, va, size);
     return true;
 fault:
     uc_leave(cpu, EVENT_FAULT);
@@ -119,9 +125,15 @@ static bool on_fetch(uc_engine *uc, uc_mem_type type, uint64_t va, int length, i
     uint32_t insn;
 
     (void)uc, (void)type, (void)value;
+    if (cpu->skip) {
+        cpu->skip--;
+        return true;
+    }
     if (!cpu_is_arm64(cpu)) {
-        if (x86_fetch(cpu, va, size, scratch_at(cpu, va)))
+        if (x86_fetch(cpu, va, size, scratch_at(cpu, va))) {
+            skip_halves(cpu, va, size);
             return true;
+        }
         cpu->pc = cpu->insn_va;
         uc_leave(cpu, EVENT_FETCH);
         return false;

@@ -334,6 +334,67 @@ static void an_instruction_across_a_page_end_faults_on_the_far_part(void **state
     assert_int_equal(rig_get(rig, RAX), 0x12347779);
 }
 
+static void every_instruction_across_a_page_end_is_read_whole(void **state)
+{
+    struct rig *rig = *state;
+    static const uint8_t code[] = {0x90 /* nop */,
+                                   0x48,
+                                   0xb8,
+                                   0xf0,
+                                   0xde,
+                                   0xbc,
+                                   0x9a,
+                                   0x78,
+                                   0x56,
+                                   0x34,
+                                   0x12 /* movabs rax, 0x123456789abcdef0 */,
+                                   0xb9,
+                                   0x44,
+                                   0x33,
+                                   0x22,
+                                   0x11 /* mov ecx, 0x11223344 */,
+                                   0xc7,
+                                   0x83,
+                                   0x78,
+                                   0x56,
+                                   0x34,
+                                   0x12,
+                                   0x88,
+                                   0x77,
+                                   0x66,
+                                   0x55 /* mov dword ptr [rbx + 0x12345678], 0x55667788 */,
+                                   0x48,
+                                   0x8d,
+                                   0x94,
+                                   0x81,
+                                   0x44,
+                                   0x55,
+                                   0x66,
+                                   0x77 /* lea rdx, [rcx + rax*4 + 0x77665544] */,
+                                   0x0f,
+                                   0x01,
+                                   0xc1 /* vmcall */};
+    uint64_t retired = 0;
+
+    rig_map(rig, FAR, 8, RIG_KERNEL);
+    for (uint64_t at = FAR - sizeof(code); at <= FAR; at++) {
+        memset(rig_at(rig, FAR - 64), 0x90, 64);
+        for (unsigned int i = 0; i < sizeof(code); i++)
+            *rig_at(rig, at + i) = code[i];
+        cpu_code_changed(rig->cpu, at, sizeof(code));
+        rig_set(rig, CPU_PC, at);
+        rig_set(rig, RBX, RIG_STACK - 0x12345678);
+        rig_put(rig, RIG_STACK, 0);
+        retired = cpu_retired(rig->cpu);
+        assert_int_equal(rig_run(rig), CPU_EXIT_HYPERCALL);
+        assert_int_equal(rig_get(rig, RAX), UINT64_C(0x123456789abcdef0));
+        assert_int_equal(rig_get(rig, RCX), 0x11223344);
+        assert_int_equal(rig_word(rig, RIG_STACK), 0x55667788);
+        assert_int_equal(rig_get(rig, RDX), UINT64_C(0x48d159e26af37bc0) + 0x11223344 + 0x77665544);
+        assert_int_equal(cpu_retired(rig->cpu) - retired, 6);
+    }
+}
+
 static void code_that_runs_into_a_missing_page_has_run_up_to_it(void **state)
 {
     struct rig *rig = *state;
@@ -413,6 +474,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sse_accesses_are_exact, setup, teardown),
         cmocka_unit_test_setup_teardown(an_instruction_across_a_page_end_faults_on_the_far_part,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(every_instruction_across_a_page_end_is_read_whole, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(code_that_runs_into_a_missing_page_has_run_up_to_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(addresses_of_no_half_and_the_last_page_reach_the_port,
