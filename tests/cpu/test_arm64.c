@@ -175,7 +175,7 @@ static void code_of_both_levels_is_translated_for_each(void **state)
     struct rig *rig = *state;
 
     rig_map(rig, USER, 5, RIG_R | RIG_X | RIG_USER);
-    RIG_CODE_AT(rig, USER, 0xd5381000 /* mrs x0, sctlr_el1 */, 0xd4000022 /* hvc #1 */);
+    RIG_CODE_AT(rig, USER, 0xd5385200 /* mrs x0, esr_el1 */, 0xd4000022 /* hvc #1 */);
     assert_int_equal(rig_run(rig), CPU_EXIT_HYPERCALL);
     rig_set(rig, CPU_PC, USER);
     rig_set(rig, CPU_FLAGS, 0);
