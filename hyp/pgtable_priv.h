@@ -162,12 +162,21 @@ static inline uint64_t pgt_table_pte(const struct hyp_pgt *pgt, hyp_pa_t table)
     return pgt_out(pgt, table.v) | pgt->fmt->table_bits;
 }
 
+/* As memory holds it: enough to tell a table. */
+static inline uint64_t pgt_load_raw(const struct hyp_pgt *pgt, hyp_pa_t slot)
+{
+    return pgt->port->pte_load(pgt->port->ctx, slot);
+}
+
+static inline uint64_t pgt_seen(const struct hyp_pgt *pgt, uint64_t raw)
+{
+    return raw == pgt->empty ? 0 : raw;
+}
+
 /* The port, with its context filled in. An empty entry is 0 on this side, whatever memory holds. */
 static inline uint64_t pgt_load(const struct hyp_pgt *pgt, hyp_pa_t slot)
 {
-    const uint64_t pte = pgt->port->pte_load(pgt->port->ctx, slot);
-
-    return pte == pgt->empty ? 0 : pte;
+    return pgt_seen(pgt, pgt_load_raw(pgt, slot));
 }
 
 static inline void pgt_store(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t pte)
@@ -186,7 +195,7 @@ static inline void pgt_read(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t *
 {
     pgt->port->pte_read(pgt->port->ctx, slot, out, count);
     for (unsigned int i = 0; pgt->empty && i < count; i++)
-        out[i] = out[i] == pgt->empty ? 0 : out[i];
+        out[i] = pgt_seen(pgt, out[i]);
 }
 
 static inline void pgt_barrier(const struct hyp_pgt *pgt, enum hyp_barrier kind)
@@ -219,13 +228,13 @@ struct pgt_entry {
 static inline struct pgt_entry pgt_find(const struct hyp_pgt *pgt, uint64_t ia)
 {
     struct pgt_step step = pgt_step_first(pgt, ia);
-    uint64_t pte = pgt_load(pgt, step.slot);
+    uint64_t raw = pgt_load_raw(pgt, step.slot);
 
-    while (pgt_is_table(pgt, pte, step.level)) {
-        pgt_step_down(pgt, &step, ia, pgt_target(pgt, pte));
-        pte = pgt_load(pgt, step.slot);
+    while (pgt_is_table(pgt, raw, step.level)) {
+        pgt_step_down(pgt, &step, ia, pgt_target(pgt, raw));
+        raw = pgt_load_raw(pgt, step.slot);
     }
-    return (struct pgt_entry){.slot = step.slot, .pte = pte, .level = step.level};
+    return (struct pgt_entry){.slot = step.slot, .pte = pgt_seen(pgt, raw), .level = step.level};
 }
 
 /* ---- references of table pages (pgtable.c) ---- */
