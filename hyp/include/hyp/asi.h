@@ -223,7 +223,8 @@ HYP_MUST_USE enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint
  * HYP_EEXIST: hidden already. HYP_ENOMEM: no table.
  */
 HYP_MUST_USE enum hyp_err hyp_asi_hide(struct hyp_asi *asi, hyp_va_t va);
-/* The page is mapped again as the kernel has it, where a range covers it. HYP_ENOENT: not hidden. */
+/* The page is mapped again as the kernel has it, where a range covers it. HYP_ENOENT: not hidden.
+ */
 HYP_MUST_USE enum hyp_err hyp_asi_show(struct hyp_asi *asi, hyp_va_t va);
 
 /* ---- sessions ---- */
