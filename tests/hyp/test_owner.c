@@ -149,10 +149,11 @@ static const struct row {
 };
 
 /* What each party says about the page. */
+/* Compared as a whole, so there is no padding in it. */
 struct view {
     unsigned int host, hyp, share_count, borrower;
     uint64_t np_pte, pv_pte; /* software bits and validity, or note type */
-    bool pinned;
+    uint64_t pinned;
     uint64_t note; /* of the host's table, 0 when it has none */
 };
 
