@@ -148,8 +148,7 @@ static const struct row {
       [POISONED] = POISONED}},
 };
 
-/* What each party says about the page. */
-/* Compared as a whole, so there is no padding in it. */
+/* What each party says about the page. Compared as a whole, so there is no padding in it. */
 struct view {
     unsigned int host, hyp, share_count, borrower;
     uint64_t np_pte, pv_pte; /* software bits and validity, or note type */

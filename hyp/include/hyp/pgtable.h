@@ -123,8 +123,8 @@ struct hyp_pgt {
     /* Where an entry holds its output address: in place, and the highest bits moved down. */
     uint64_t out_mask, out_high_mask;
     uint8_t out_high_shift;
-    uint64_t empty;   /* what memory holds for an entry of 0 */
     uint8_t out_bits; /* output address size: 48, or 52 */
+    uint64_t empty;   /* what memory holds for an entry of 0 */
     /* Rights encoded last: callers mostly repeat them. */
     hyp_prot_t recent_prot;
     uint64_t recent_attrs;
