@@ -241,12 +241,12 @@ enum hyp_err hyp_asi_refresh(struct hyp_asi *asi, hyp_va_t va, uint64_t size)
 /* Without these the next exception would find no stack, or no session to leave. */
 static bool is_core(const struct hyp_asi *asi, uint64_t ia)
 {
-    const struct hyp_asi_area *core[] = {&asi->config.kernel->entry_area,
-                                         &asi->config.kernel->sessions};
+    const struct hyp_asi_area core[2] = {asi->config.kernel->entry_area,
+                                         asi->config.kernel->sessions};
 
-    for (unsigned int i = 0; i < sizeof core / sizeof *core; i++) {
+    for (unsigned int i = 0; i < 2; i++) {
         const struct hyp_asi_range range = {
-            .va = core[i]->va, .size = core[i]->size, .level = HYP_ASI_PTE};
+            .va = core[i].va, .size = core[i].size, .level = HYP_ASI_PTE};
         const struct asi_extent page = {ia, ia + asi_size(0)};
 
         if (asi_overlap(hyp_asi_extent(&range), page))
