@@ -41,6 +41,10 @@ expect 0 "exited" guest -S all "$guests/x86/xom"
 expect 0 "exited" guest -s s2.tells_linear=0 --exact "$guests/x86/xom"
 expect 0 "exited" guest -S all "$guests/x86/asi"
 expect 1 "FAILED" guest --args bug=plain-alias "$guests/x86/xom"
+expect 1 "panic" guest --args bug=no-abort "$guests/x86/asi"
+# A read that no exception table covers: fatal, or the page is taken from its VM by force.
+expect 1 "panic" guest -S sea-fixup --args bug=wild-read "$guests/arm64/churn"
+expect 1 "FAILED" guest -S reflect --args bug=wild-read "$guests/arm64/churn"
 
 # The same run twice; and on a machine with its own options.
 expect 0 "" guest -f tsv "$guests/arm64/zeropad"
@@ -56,7 +60,7 @@ counters() {
     [ -s "$2" ]
 }
 for run in arm64/zeropad/reflect arm64/churn/direct-map-unmap arm64/smp/none x86/zeropad/ept-inject \
-    x86/churn/ept-ve x86/smp/none; do
+    x86/churn/ept-ve x86/smp/none x86/xom/ept-inject x86/asi/ept-inject; do
     IFS=/ read -r arch name strategy <<<"$run"
     expect 0 "exited" "$faultline" guest --counters --cpus 2 -S "$strategy" \
         --args "rounds=5" --record "$work/run.fltrace" "$guests/$arch/$name"
