@@ -82,7 +82,7 @@ static void a_file_cut_at_any_byte_yields_its_whole_blocks(void **state)
         starts[i] = block_start(damage, i);
     for (size_t cut = 0; cut < damage->size; cut++) {
         struct trace_error error = {""};
-        char where[64];
+        char where[128];
         int status, whole = 0, got;
 
         while (whole < 3 && cut >= starts[whole + 1])
@@ -135,7 +135,7 @@ static void a_damaged_block_is_named_with_its_position(void **state)
 {
     struct damage *damage = *state;
     struct trace_error error = {""};
-    char where[64];
+    char where[128];
     int status;
 
     damage->bytes[block_start(damage, 1) + 120] ^= 1;
