@@ -20,6 +20,13 @@ void sim_hypercall(struct sim *sim, uint8_t cpu)
     sim_count(sim, SIM_COUNT_exits, 1);
 }
 
+/* A page of ours that the host may write to. */
+static bool is_spare(const struct sim *sim, hyp_pa_t pa)
+{
+    return pa.v >= sim->layout.meta.v && pa.v < sim->layout.meta_end.v && pa.v % PAGE_BYTES == 0 &&
+           hyp_page_host_state(hyp_page_of(&sim->hyp.vmemmap, pa)) == HYP_PAGE_OWNED;
+}
+
 /* `count` contiguous pages that the host hands in, aligned to their size; 0 when none are left. */
 static hyp_pa_t take_meta(struct sim *sim, uint64_t count)
 {
@@ -27,6 +34,8 @@ static hyp_pa_t take_meta(struct sim *sim, uint64_t count)
 
     if (count == 1 && sim->meta_free.count > 0) {
         pa = sim->meta_free.head;
+        if (!is_spare(sim, pa)) /* a kernel that runs has written there, or given it away */
+            return hyp_pa(0);
         sim->meta_free.head = hyp_pa(sim_ram_load(sim->ram, pa));
         sim->meta_free.count--;
         return pa;
@@ -56,9 +65,13 @@ static struct sim_guest *find_guest(struct sim *sim, uint32_t number)
     return NULL;
 }
 
-static struct hyp_vm *vm_of(struct sim *sim, const struct sim_guest *guest)
+/* NULL when a kernel that runs has ended the VM by calls of its own. */
+static struct hyp_vcpu *vcpu_of(struct sim *sim, const struct sim_guest *guest)
 {
-    return hyp_vm_find(&sim->hyp, (hyp_handle_t)(HYP_HANDLE_BASE + (guest - sim->guests)));
+    struct hyp_vm *vm =
+        hyp_vm_find(&sim->hyp, (hyp_handle_t)(HYP_HANDLE_BASE + (guest - sim->guests)));
+
+    return vm && vm->is_protected && vm->vcpus[0].present ? &vm->vcpus[0] : NULL;
 }
 
 static struct sim_guest *create_guest(struct sim *sim, uint8_t cpu, uint32_t number)
@@ -107,7 +120,7 @@ static bool refill(struct sim *sim, struct hyp_vcpu *vcpu)
     for (uint32_t i = vcpu->mc.count; i < target; i++) {
         hyp_pa_t page = take_meta(sim, 1);
 
-        if (!page.v)
+        if (!page.v || !is_spare(sim, page))
             return false;
         sim_ram_store(sim->ram, page, cache.head.v);
         cache.head = page;
@@ -125,12 +138,12 @@ static bool donate_guest(struct sim *sim, const struct sim_lend *lend)
         guest = create_guest(sim, lend->cpu, number);
     if (!guest)
         return false;
-    struct hyp_vm *vm = vm_of(sim, guest);
+    struct hyp_vcpu *vcpu = vcpu_of(sim, guest);
     uint32_t gfn = guest->next_gfn;
 
     sim_hypercall(sim, lend->cpu);
-    if (!refill(sim, &vm->vcpus[0]) ||
-        hyp_host_donate_guest(&sim->hyp, &vm->vcpus[0], lend->pa.v >> PAGE_SHIFT, gfn) != HYP_OK)
+    if (!vcpu || !refill(sim, vcpu) ||
+        hyp_host_donate_guest(&sim->hyp, vcpu, lend->pa.v >> PAGE_SHIFT, gfn) != HYP_OK)
         return false;
     guest->next_gfn++;
     guest->pages++;
