@@ -114,6 +114,47 @@ if command -v clang >/dev/null && command -v ld.lld >/dev/null; then
         mov x1, #0
         hvc #0' aarch64-none-elf
     expect 0 "exited" guest "$work/p"
+    # Its own TTBR0: four tables behind `free`, the page 0x1000 in the last. The entry then changes.
+    tables='ldp x1, x2, [x0, #8]
+        ldr x3, [x0, #32]
+        sub x4, x1, x2
+        add x5, x3, x4
+        mov x6, #0x1000
+        mov x7, x3
+        .rept 3
+        add x7, x7, x6
+        orr x8, x7, #3
+        str x8, [x5]
+        add x5, x5, x6
+        .endr
+        add x7, x7, x6
+        mov x9, #0x703
+        orr x8, x7, x9
+        str x8, [x5, #8]
+        mov x10, #0x1234
+        str x10, [x5, x6]
+        dsb ishst
+        msr ttbr0_el1, x3
+        isb
+        ldr x11, [x6]
+        add x8, x8, x6
+        str x8, [x5, #8]
+        dsb ishst'
+    exits='isb
+        ldr x12, [x6]
+        cmp x11, x10
+        ccmp x12, #0, #0, eq
+        cset x1, ne
+        mov x0, #0x1000
+        hvc #0'
+    program "$tables
+        tlbi vmalle1is
+        dsb ish
+        $exits" aarch64-none-elf
+    expect 0 "exited" guest "$work/p"
+    program "$tables
+        $exits" aarch64-none-elf
+    expect 1 "missing: VAALE1IS" guest "$work/p"
     program '1: b 1b' aarch64-none-elf
     expect 1 "limit" guest --limit 1000000 "$work/p"
     program 'xor %eax, %eax
