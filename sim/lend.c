@@ -71,7 +71,7 @@ static struct hyp_vcpu *vcpu_of(struct sim *sim, const struct sim_guest *guest)
     struct hyp_vm *vm =
         hyp_vm_find(&sim->hyp, (hyp_handle_t)(HYP_HANDLE_BASE + (guest - sim->guests)));
 
-    return vm && vm->is_protected && vm->vcpus[0].present ? &vm->vcpus[0] : NULL;
+    return vm && vm->is_protected && vm->vcpu_count ? &vm->vcpus[0] : NULL;
 }
 
 static struct sim_guest *create_guest(struct sim *sim, uint8_t cpu, uint32_t number)

@@ -31,7 +31,6 @@ struct hyp_vcpu {
     struct hyp_memcache mc; /* pages for table levels, donated beforehand */
     hyp_pa_t meta;          /* donated page that holds the port's register state */
     uint32_t cpu;           /* physical CPU on which it is loaded, or HYP_CPU_NONE */
-    bool present;
     /* Last stage-2 fault of the guest, as the hypervisor saw it: ESR_EL2; x86: the exit
      * qualification of an EPT violation. */
     uint64_t fault_esr;
