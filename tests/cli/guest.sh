@@ -102,6 +102,14 @@ if command -v clang >/dev/null && command -v ld.lld >/dev/null; then
         ld.lld -Ttext=0xffff800080001000 --image-base=0xffff800080000000 -z max-page-size=4096 \
             "$work/p.o" -o "$work/p"
     }
+    # The example of docs/GUESTS.md, as it stands there.
+    sed -n '/^```c$/,/^```$/p' "$source_dir/docs/GUESTS.md" | sed '/^```/d' >"$work/hello.c"
+    clang --target=aarch64-none-elf -ffreestanding -mgeneral-regs-only -O2 -I"$source_dir" -c \
+        -o "$work/hello.o" "$work/hello.c"
+    ld.lld --image-base=0xffff800080000000 -z max-page-size=4096 -z separate-code "$work/hello.o" \
+        -o "$work/hello"
+    expect 0 "before, and after" guest -S reflect "$work/hello"
+    expect 0 "exited" guest -S all "$work/hello"
     program 'mov x1, #64
         br x1' aarch64-none-elf
     expect 1 "lock-up" guest "$work/p"
