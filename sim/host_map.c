@@ -41,7 +41,6 @@ static hyp_pa_t take_table(struct host_map *map)
     if (pa.v >= map->end.v)
         return hyp_pa(0);
     map->cursor = hyp_pa_add(pa, UINT64_C(1) << PAGE_SHIFT);
-    map->tables++;
     return pa;
 }
 

@@ -20,7 +20,6 @@ struct host_map {
     struct sim_ram *ram;
     hyp_pa_t cursor, end; /* table pages not used yet */
     hyp_pa_t kernel_root, user_root;
-    uint64_t tables; /* table pages in use */
     bool x86;
     bool no_globals; /* x86: kernel entries are not global */
     uint64_t nr;     /* x86: the address bit that means "not readable"; 0: none does */
