@@ -173,15 +173,22 @@ static struct hyp_spinlock *lock_of(struct el2_port *el2, unsigned int bit, unsi
     return bit == HYP_LOCK_GUEST ? &el2->guest_locks[slot] : &el2->locks[__builtin_ctz(bit)];
 }
 
+/* One lock stands for HOST and HYP: they are taken together, and an atomic costs as much as the
+ * rest of a share. */
+static unsigned int merge(unsigned int set)
+{
+    return set & HYP_LOCK_HYP ? (set & ~(unsigned int)HYP_LOCK_HYP) | HYP_LOCK_HOST : set;
+}
+
 static void el2_lock(void *ctx, unsigned int set, unsigned int vm_slot)
 {
-    for (; set; set &= set - 1)
+    for (set = merge(set); set; set &= set - 1)
         hyp_spin_lock(lock_of(ctx, set & -set, vm_slot));
 }
 
 static void el2_unlock(void *ctx, unsigned int set, unsigned int vm_slot)
 {
-    for (; set; set &= set - 1)
+    for (set = merge(set); set; set &= set - 1)
         hyp_spin_unlock(lock_of(ctx, set & -set, vm_slot));
 }
 

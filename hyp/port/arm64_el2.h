@@ -11,7 +11,7 @@ struct el2_port {
     const struct hyp *hyp;
     uint64_t boot_offset; /* before the switch: va = pa - boot_offset */
     bool switched;        /* the core's own stage 1 is in force */
-    struct hyp_spinlock locks[3];
+    struct hyp_spinlock locks[2]; /* VM table; host and hypervisor */
     struct hyp_spinlock guest_locks[HYP_VMS_MAX];
 };
 

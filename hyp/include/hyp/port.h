@@ -79,7 +79,8 @@ struct hyp_root {
 
 /*
  * Locks, in the order in which they may be taken: a set is always taken in ascending bit order in
- * one call, so that the order is kept by construction.
+ * one call, so that the order is kept by construction. A port may let one lock stand for HOST and
+ * HYP: whoever wants HYP wants HOST as well, but for private mappings.
  */
 enum hyp_lock {
     HYP_LOCK_VM_TABLE = 1 << 0,
