@@ -84,6 +84,20 @@ static void put(struct guest *guest, hyp_pa_t pa, const void *bytes, uint64_t si
     }
 }
 
+/* Stacks, segments, boot page and exception area. */
+static enum sim_status check_room(const struct guest *guest)
+{
+    uint64_t bytes = HUGE_BYTES + 2 * PAGE_BYTES;
+
+    for (size_t i = 0; i < guest->image.segments; i++)
+        bytes += hyp_align_up(guest->image.segment[i].bytes, PAGE_BYTES);
+    if (bytes <= guest->options->memory)
+        return SIM_OK;
+    return sim_fail(guest->error, SIM_USAGE,
+                    "%" PRIu64 " bytes of memory, but the image needs %" PRIu64,
+                    guest->options->memory, bytes);
+}
+
 /* Segments behind the start of RAM, stacks and the boot page behind them; the rest is free. */
 static void load_image(struct guest *guest)
 {
@@ -206,8 +220,10 @@ enum sim_status guest_set_up(struct guest *guest)
 {
     const struct sim_guest_options *options = guest->options;
     struct trace_error trace_error;
-    enum sim_status status;
+    enum sim_status status = check_room(guest);
 
+    if (status != SIM_OK)
+        return status;
     set_header(guest);
     guest->ram = (struct trace_range){RAM_START, RAM_START + options->memory};
     guest->header.ram = &guest->ram;

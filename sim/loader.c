@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PAGE_BYTES  UINT64_C(4096)
-#define IMAGE_BYTES (UINT64_C(64) << 20) /* memory of all segments */
+#define IMAGE_BYTES (UINT64_C(64) << 20) /* memory of a segment */
 #define KERNEL_HALF (UINT64_C(0xffff) << 48)
 
 struct loader {
@@ -98,15 +98,19 @@ static enum sim_status add_segment(struct loader *loader, size_t index, const GE
     if (image->segments == SIM_SEGMENTS_MAX)
         return refuse(loader, "program header %zu: more than %d loadable segments", index,
                       SIM_SEGMENTS_MAX);
-    if (program->p_filesz > program->p_memsz || program->p_offset > loader->size ||
-        program->p_filesz > loader->size - program->p_offset)
+    if (program->p_filesz > program->p_memsz)
+        return refuse(
+            loader, "program header %zu: %" PRIu64 " bytes in the file, but %" PRIu64 " in memory",
+            index, (uint64_t)program->p_filesz, (uint64_t)program->p_memsz);
+    if (program->p_offset > loader->size || program->p_filesz > loader->size - program->p_offset)
         return refuse(loader,
                       "program header %zu: bytes %" PRIu64 " to %" PRIu64
                       " are not in the file, which ends at %zu",
                       index, (uint64_t)program->p_offset,
                       (uint64_t)(program->p_offset + program->p_filesz), loader->size);
     if (program->p_vaddr % PAGE_BYTES || program->p_vaddr < KERNEL_HALF ||
-        program->p_memsz > IMAGE_BYTES || program->p_vaddr + program->p_memsz < program->p_vaddr)
+        program->p_memsz > IMAGE_BYTES ||
+        program->p_vaddr > (uint64_t)-PAGE_BYTES - program->p_memsz)
         return refuse(loader,
                       "program header %zu: address 0x%" PRIx64 ", size 0x%" PRIx64
                       ", expected a page of the kernel's half (from 0x%" PRIx64
@@ -136,7 +140,7 @@ static enum sim_status read_segments(struct loader *loader)
     bool entered = false;
 
     if (elf_getphdrnum(loader->elf, &count) != 0)
-        return refuse(loader, "program headers: %s", elf_errmsg(-1));
+        return refuse(loader, "the program headers are not in the file");
     for (size_t i = 0; i < count; i++) {
         GElf_Phdr program;
         enum sim_status status;
@@ -172,11 +176,13 @@ static enum sim_status read_extable(struct loader *loader, Elf_Scn *section)
     struct sim_image *image = loader->image;
     Elf_Data *data = elf_getdata(section, NULL);
 
-    if (!data || !data->d_buf || data->d_size % 16)
+    if (!data || !data->d_buf)
+        return refuse(loader, "section __ex_table: its data is not in the file");
+    if (data->d_size % 16)
         return refuse(loader,
                       "section __ex_table: %zu bytes, expected a multiple of 16: pairs of "
                       "instruction and fixup address",
-                      data ? (size_t)data->d_size : 0);
+                      (size_t)data->d_size);
     free(image->extable);
     image->extable_count = data->d_size / 16;
     image->extable = calloc(image->extable_count + 1, sizeof(*image->extable));
@@ -206,7 +212,8 @@ static void read_names(struct loader *loader, Elf_Scn *section, size_t strings)
     for (int i = 0; gelf_getsym(data, i, &symbol); i++) {
         const char *name = elf_strptr(loader->elf, strings, symbol.st_name);
 
-        if (GELF_ST_TYPE(symbol.st_info) == STT_FUNC && name)
+        /* One line each. */
+        if (GELF_ST_TYPE(symbol.st_info) == STT_FUNC && name && !strchr(name, '\n'))
             fprintf(out, "%" PRIx64 " %s\n", (uint64_t)symbol.st_value, name);
     }
     fclose(out);
