@@ -246,5 +246,6 @@ int main(int argc, char **argv)
 
     for (unsigned int i = 0; i < sizeof rows / sizeof *rows; i++)
         shim_register(&rows[i]);
+    shim_bound("A3 put0 in order of allocation", 0, 1);
     return shim_main(argc, argv, "hyp/pool: suite A, anchor Linux 7.3 (gcc -O2)");
 }

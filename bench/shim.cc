@@ -21,7 +21,7 @@ struct Row {
     std::vector<double> ns;                    // of one operation, one sample for each pass
     std::vector<double> chase, memset, anchor; // anchor: its time here, by the references
     double least;                              // ns of the fastest pass
-    unsigned int locks;                        // of one operation of the anchor
+    unsigned int locks, wipes;                 // of one operation of the anchor
 };
 
 struct Figure {
@@ -131,6 +131,18 @@ double lock_ns()
     return (now_ns() - start) / takes;
 }
 
+double wipe_ns()
+{
+    static std::vector<unsigned char> memory(16384 * 4096, 1);
+    const double start = now_ns();
+
+    for (size_t at = 0; at < memory.size(); at += 4096) {
+        std::memset(&memory[at], 0, 4096);
+        benchmark::ClobberMemory();
+    }
+    return (now_ns() - start) * 4096 / static_cast<double>(memory.size());
+}
+
 double median_of_5(double (*measure)())
 {
     std::vector<double> v;
@@ -145,7 +157,8 @@ void run_row(benchmark::State &state, Row *row)
     const shim_row &r = row->row;
     const double chase = median_of_5(chase_ns), set = median_of_5(memset_ns);
     const double lock = median_of_5(lock_ns);
-    const double locked = row->locks * SHIM_ANCHOR_LOCK_NS;
+    const double wipe = row->wipes ? median_of_5(wipe_ns) : 0;
+    const double bound = row->locks * SHIM_ANCHOR_LOCK_NS + row->wipes * SHIM_ANCHOR_WIPE_NS;
     std::vector<double> samples;
 
     for (auto _ : state) {
@@ -165,8 +178,8 @@ void run_row(benchmark::State &state, Row *row)
     row->ns.push_back(ns);
     row->chase.push_back(ns / chase);
     row->memset.push_back(ns / set);
-    row->anchor.push_back((r.anchor_ns - locked) / SHIM_ANCHOR_CHASE_NS * chase +
-                          row->locks * lock);
+    row->anchor.push_back((r.anchor_ns - bound) / SHIM_ANCHOR_CHASE_NS * chase + row->locks * lock +
+                          row->wipes * wipe);
     state.counters["ns_per_op"] = ns;
     state.counters["min_ns_per_op"] = least;
     state.counters["x_chase"] = ns / chase;
@@ -257,14 +270,14 @@ bool given(int argc, char **argv, const char *option)
 
 extern "C" void shim_register(const struct shim_row *row)
 {
-    shim().rows.push_back(Row{*row, {}, {}, {}, {}, 0, 0});
+    shim().rows.push_back(Row{*row, {}, {}, {}, {}, 0, 0, 0});
 }
 
-extern "C" void shim_locks(const char *row, unsigned int locks)
+extern "C" void shim_bound(const char *row, unsigned int locks, unsigned int wipes)
 {
     for (Row &other : shim().rows)
         if (std::strcmp(other.row.name, row) == 0)
-            other.locks = locks;
+            other.locks = locks, other.wipes = wipes;
 }
 
 extern "C" void shim_figure(const char *name, double value, const char *unit)

@@ -9,8 +9,10 @@
  *   memset  zeroing one page of 4 KiB that is in the cache
  *   lock    taking and releasing a ticket lock that nobody else wants
  *
- * us/them compares ratios: to chase, and for the part of the anchor's time that goes to locks,
- * which differ more from machine to machine than anything else, to lock.
+ *   wipe    zeroing one of 16,384 pages that follow each other and are in no cache
+ *
+ * us/them compares ratios to chase, and for the part of the anchor's time that goes to locks or to
+ * wiping cold pages, which differ more from machine to machine than anything else, ratios to those.
  */
 #ifndef BENCH_SHIM_H
 #define BENCH_SHIM_H
@@ -36,11 +38,14 @@ struct shim_row {
 #define SHIM_ANCHOR_CHASE_NS  1.09
 #define SHIM_ANCHOR_MEMSET_NS 36.0
 #define SHIM_ANCHOR_LOCK_NS   2.3
+/* Derived: its row A3 in order is this wipe and little else (117 ns, +-15 %). */
+#define SHIM_ANCHOR_WIPE_NS 112.0
 
 /* Copies the row; its strings and `arg` must live until shim_main() returns. */
 void shim_register(const struct shim_row *row);
-/* One operation of the anchor in this row takes so many locks, and they are most of its time. */
-void shim_locks(const char *row, unsigned int locks);
+/* One operation of the anchor in this row takes so many locks and wipes so many cold pages, and
+ * they are most of its time. */
+void shim_bound(const char *row, unsigned int locks, unsigned int wipes);
 /* A figure that is not a time, for example bytes for a record; printed below the table. */
 void shim_figure(const char *name, double value, const char *unit);
 /* The time of one row over that of another, printed below the table. */
