@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Running guests: the bundled images, and small kernels of a few instructions. Golden figures stand
- * for the whole model of cost: a change of any of them is meant, or a mistake.
- */
+/* Running guests: the bundled images, small kernels of a few instructions, and their traces. */
 #include "tests/support/cmocka_all.h"
 
 #include <stdio.h>
@@ -10,43 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim/machine.h"
-#include "tests/sim/support/elf.h"
-#include "workloads/guest/abi.h"
-
-static struct sim_guest_options options_of(const char *image, const char *strategy)
-{
-    struct sim_guest_options options = {
-        .image = image,
-        .strategy = sim_strategy_find(strategy),
-        .cpus = 1,
-        .memory = UINT64_C(256) << 20,
-        .limit = UINT64_C(100) << 20,
-    };
-
-    assert_non_null(options.strategy);
-    sim_config_init(&options.config);
-    return options;
-}
+#include "tests/sim/support/run.h"
 
 static void set(struct sim_guest_options *options, const char *assignment)
 {
     struct sim_error error;
 
     assert_int_equal(sim_config_set(&options->config, assignment, &error), SIM_OK);
-}
-
-static void run(const struct sim_guest_options *options, struct sim_guest_result *result)
-{
-    struct sim_error error = {0};
-
-    if (sim_guest_run(options, result, &error) != SIM_OK)
-        fail_msg("%s: %s", options->image, error.text);
-}
-
-static uint64_t count(const struct sim_guest_result *result, enum sim_count which)
-{
-    return result->run.stats.count[which];
 }
 
 static void assert_same_tallies(const struct sim_guest_result *a, const struct sim_guest_result *b)
@@ -63,13 +30,13 @@ static void assert_same_tallies(const struct sim_guest_result *a, const struct s
 
 static void twice(const char *image, const char *strategy)
 {
-    struct sim_guest_options options = options_of(image, strategy);
+    struct sim_guest_options options = guest_options(image, strategy);
     struct sim_guest_result one, two;
 
     options.cpus = 2;
     options.arguments = "rounds=10 iterations=4";
-    run(&options, &one);
-    run(&options, &two);
+    guest_run_image(&options, &one);
+    guest_run_image(&options, &two);
     assert_int_equal(one.end, SIM_GUEST_EXITED);
     assert_int_equal(one.instructions, two.instructions);
     assert_int_equal(one.cycles, two.cycles);
@@ -89,14 +56,14 @@ static void a_run_is_the_same_twice_to_the_cycle(void **state)
 
 static void exact_execution_of_x86_gives_the_same_figures(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/x86/zeropad", "ept-inject");
+    struct sim_guest_options options = guest_options(GUESTS "/x86/zeropad", "ept-inject");
     struct sim_guest_result fast, exact;
 
     (void)state;
     options.arguments = "iterations=2";
-    run(&options, &fast);
+    guest_run_image(&options, &fast);
     options.exact = true;
-    run(&options, &exact);
+    guest_run_image(&options, &exact);
     assert_same_tallies(&fast, &exact);
     assert_int_equal(fast.instructions, exact.instructions);
     assert_int_equal(fast.cycles, exact.cycles);
@@ -106,12 +73,12 @@ static void exact_execution_of_x86_gives_the_same_figures(void **state)
 
 static void a_kernel_that_ignores_its_exception_table_panics(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/arm64/zeropad", "reflect");
+    struct sim_guest_options options = guest_options(GUESTS "/arm64/zeropad", "reflect");
     struct sim_guest_result result;
 
     (void)state;
     options.arguments = "bug=ignore-table";
-    run(&options, &result);
+    guest_run_image(&options, &result);
     assert_int_equal(result.end, SIM_GUEST_PANIC);
     assert_int_equal(result.status, 1);
     assert_non_null(
@@ -123,11 +90,11 @@ static void a_kernel_that_ignores_its_exception_table_panics(void **state)
 
 static void a_hypervisor_that_stops_says_where(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/arm64/zeropad", "el2-bug");
+    struct sim_guest_options options = guest_options(GUESTS "/arm64/zeropad", "el2-bug");
     struct sim_guest_result result;
 
     (void)state;
-    run(&options, &result);
+    guest_run_image(&options, &result);
     assert_int_equal(result.end, SIM_GUEST_STOPPED);
     assert_memory_equal(result.text, "the hypervisor stops: CPU 0 at 0x", 33);
     assert_non_null(strstr(result.registers, "VBAR"));
@@ -136,13 +103,13 @@ static void a_hypervisor_that_stops_says_where(void **state)
 
 static void an_instruction_limit_ends_the_run(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/x86/mix", "none");
+    struct sim_guest_options options = guest_options(GUESTS "/x86/mix", "none");
     struct sim_guest_result result;
 
     (void)state;
     options.limit = 50000;
     options.arguments = "iterations=100000000";
-    run(&options, &result);
+    guest_run_image(&options, &result);
     assert_int_equal(result.end, SIM_GUEST_LIMIT);
     assert_in_range(result.instructions, 50000, 70000);
     assert_non_null(strstr(result.text, "instructions have run"));
@@ -151,12 +118,12 @@ static void an_instruction_limit_ends_the_run(void **state)
 
 static void a_good_end_leaves_no_text_and_no_registers(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/arm64/zeropad", "reflect");
+    struct sim_guest_options options = guest_options(GUESTS "/arm64/zeropad", "reflect");
     struct sim_guest_result result;
 
     (void)state;
     options.arguments = "iterations=1";
-    run(&options, &result);
+    guest_run_image(&options, &result);
     assert_int_equal(result.end, SIM_GUEST_EXITED);
     assert_string_equal(result.text, "");
     assert_string_equal(result.registers, "");
@@ -166,102 +133,17 @@ static void a_good_end_leaves_no_text_and_no_registers(void **state)
 
 /* ---- kernels of a few instructions ---- */
 
-static enum sim_status run_code(const struct elf_file *file, struct sim_guest_options *options,
-                                struct sim_guest_result *result, struct sim_error *error)
-{
-    char path[64];
-    enum sim_status status;
-
-    elf_write(file, sizeof(*file), path);
-    options->image = path;
-    status = sim_guest_run(options, result, error);
-    unlink(path);
-    options->image = "";
-    return status;
-}
-
 static void run_bytes(enum trace_arch arch, const void *bytes, size_t size,
                       struct sim_guest_result *result)
 {
-    struct sim_guest_options options = options_of("", "none");
+    struct sim_guest_options options = guest_options("", "none");
     struct sim_error error = {0};
     struct elf_file file;
 
     elf_init(&file, arch);
     memcpy(file.text, bytes, size);
-    if (run_code(&file, &options, result, &error) != SIM_OK)
+    if (guest_run_file(&file, &options, result, &error) != SIM_OK)
         fail_msg("%s", error.text);
-}
-
-/*
- * Both kernels write a word into each of 64 free pages, lend the first four to the hypervisor,
- * read the second word of the first, skip that instruction in their handler, take the pages back
- * and exit. As machine code: compilers differ.
- */
-static const uint32_t lender_arm64[] = {
-    0xaa0003f4, 0xf9400695, 0xf9400a96, 0xf9401297, 0xcb1602f8, 0x8b150318, 0x10000301,
-    0xd2820120, 0xd4000002, 0xd2800802, 0xaa1803e3, 0xf9000062, 0x91400463, 0xf1000442,
-    0x54ffffa1, 0xd28200a0, 0xaa1703e1, 0xd2800002, 0xd2800083, 0xd4000002, 0xaa0003f9,
-    0xf9400704, 0xd28200c0, 0xaa1703e1, 0xd2800082, 0xd4000002, 0xaa000339, 0xd2820000,
-    0xaa1903e1, 0xd4000002, 0x91001021, 0xd2820140, 0xd28003e2, 0xd2800003, 0xd4000002};
-static const uint8_t lender_x86[] = {
-    0x48, 0x8b, 0x5f, 0x08, 0x48, 0x2b, 0x5f, 0x10, 0x48, 0x8b, 0x6f, 0x20, 0x48, 0x01, 0xeb,
-    0x48, 0x83, 0xec, 0x10, 0x66, 0xc7, 0x44, 0x24, 0x06, 0xff, 0x0f, 0x48, 0xc7, 0xc0, 0x00,
-    0x10, 0x00, 0x80, 0x48, 0x89, 0x44, 0x24, 0x08, 0x0f, 0x01, 0x5c, 0x24, 0x06, 0xb9, 0x40,
-    0x00, 0x00, 0x00, 0x48, 0x89, 0xd8, 0x48, 0x89, 0x08, 0x48, 0x05, 0x00, 0x10, 0x00, 0x00,
-    0xff, 0xc9, 0x75, 0xf3, 0xb8, 0x05, 0x10, 0x00, 0x00, 0x48, 0x89, 0xef, 0x31, 0xf6, 0xba,
-    0x04, 0x00, 0x00, 0x00, 0x0f, 0x01, 0xc1, 0x49, 0x89, 0xc4, 0x48, 0x8b, 0x4b, 0x08, 0xb8,
-    0x06, 0x10, 0x00, 0x00, 0x48, 0x89, 0xef, 0xbe, 0x04, 0x00, 0x00, 0x00, 0x0f, 0x01, 0xc1,
-    0x49, 0x09, 0xc4, 0xb8, 0x00, 0x10, 0x00, 0x00, 0x4c, 0x89, 0xe7, 0x0f, 0x01, 0xc1, 0x48,
-    0x83, 0xc4, 0x08, 0x48, 0x83, 0x04, 0x24, 0x04, 0x48, 0xcf};
-enum { LENDER_X86_HANDLER = 119 };
-
-struct golden {
-    uint64_t instructions, cycles, strays, exits, hypercalls;
-};
-
-static void assert_golden(const struct elf_file *file, const char *strategy, struct golden golden)
-{
-    struct sim_guest_options options = options_of("", strategy);
-    struct sim_guest_result result;
-    struct sim_error error = {0};
-
-    if (run_code(file, &options, &result, &error) != SIM_OK)
-        fail_msg("%s", error.text);
-    assert_string_equal(result.text, "");
-    assert_int_equal(result.instructions, golden.instructions);
-    assert_int_equal(count(&result, SIM_COUNT_strays), golden.strays);
-    assert_int_equal(count(&result, SIM_COUNT_survived), golden.strays);
-    assert_int_equal(count(&result, SIM_COUNT_exits), golden.exits);
-    assert_int_equal(count(&result, SIM_COUNT_hypercalls), golden.hypercalls);
-    assert_int_equal(result.cycles, golden.cycles);
-}
-
-static void a_stray_on_arm64_costs_what_it_did(void **state)
-{
-    struct elf_file file;
-
-    (void)state;
-    elf_init(&file, TRACE_ARCH_ARM64);
-    memcpy(file.text, lender_arm64, sizeof(lender_arm64));
-    assert_golden(&file, "sdei", (struct golden){286, 42198, 1, 14, 9});
-    assert_golden(&file, "none", (struct golden){282, 15004, 0, 2, 0});
-}
-
-static void a_stray_on_x86_costs_what_it_did(void **state)
-{
-    const uint64_t handler = ELF_BASE + LENDER_X86_HANDLER;
-    struct elf_file file;
-
-    (void)state;
-    elf_init(&file, TRACE_ARCH_X86_64);
-    memcpy(file.text, lender_x86, sizeof(lender_x86));
-    /* The gate of #PF: present, interrupt gate, selector 8 (SDM vol. 3, 6.14.1). */
-    file.data[2 * 14] = (handler & 0xffff) | UINT64_C(8) << 16 | UINT64_C(0x8e) << 40 |
-                        (handler >> 16 & 0xffff) << 48;
-    file.data[2 * 14 + 1] = handler >> 32;
-    assert_golden(&file, "ept-inject", (struct golden){284, 72723, 1, 15, 9});
-    assert_golden(&file, "none", (struct golden){282, 20023, 0, 3, 0});
 }
 
 static void waiting_without_a_timer_is_a_lock_up(void **state)
@@ -299,7 +181,7 @@ static void an_instruction_that_is_not_modelled_ends_the_run(void **state)
 
 static void an_image_larger_than_the_memory_is_refused(void **state)
 {
-    struct sim_guest_options options = options_of("", "none");
+    struct sim_guest_options options = guest_options("", "none");
     struct sim_guest_result result;
     struct sim_error error = {0};
     struct elf_file file;
@@ -308,7 +190,7 @@ static void an_image_larger_than_the_memory_is_refused(void **state)
     elf_init(&file, TRACE_ARCH_X86_64);
     file.program[ELF_DATA].p_memsz = UINT64_C(64) << 20;
     options.memory = UINT64_C(64) << 20;
-    assert_int_equal(run_code(&file, &options, &result, &error), SIM_USAGE);
+    assert_int_equal(guest_run_file(&file, &options, &result, &error), SIM_USAGE);
     assert_string_equal(error.text, "67108864 bytes of memory, but the image needs 69218304");
 }
 
@@ -350,7 +232,7 @@ static void refused(const struct sim_guest_options *options, const char *text)
 
 static void options_out_of_range_are_refused(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/arm64/mix", "ept-inject");
+    struct sim_guest_options options = guest_options(GUESTS "/arm64/mix", "ept-inject");
     char long_argument[257];
 
     (void)state;
@@ -369,14 +251,14 @@ static void options_out_of_range_are_refused(void **state)
 
 static void arguments_reach_the_guest(void **state)
 {
-    struct sim_guest_options options = options_of(GUESTS "/arm64/mix", "none");
+    struct sim_guest_options options = guest_options(GUESTS "/arm64/mix", "none");
     struct sim_guest_result small, large;
 
     (void)state;
     options.arguments = "iterations=10";
-    run(&options, &small);
+    guest_run_image(&options, &small);
     options.arguments = "iterations=1000";
-    run(&options, &large);
+    guest_run_image(&options, &large);
     assert_string_equal(small.tally[0].name, "iterations");
     assert_int_equal(small.tally[0].value, 10);
     assert_int_equal(large.tally[0].value, 1000);
@@ -412,14 +294,14 @@ static void record_and_replay(struct sim_guest_options *options, struct sim_gues
     assert_true(fd >= 0);
     close(fd);
     options->record = path;
-    run(options, live);
+    guest_run_image(options, live);
     replay(path, options, result);
     unlink(path);
 }
 
 static void assert_replays_alike(const char *image, const char *strategy)
 {
-    struct sim_guest_options options = options_of(image, strategy);
+    struct sim_guest_options options = guest_options(image, strategy);
     struct sim_guest_result live;
     struct sim_result replayed;
 
@@ -458,7 +340,7 @@ static void a_recorded_run_replays_exactly_on_x86(void **state)
 
 static void a_flush_that_is_left_out_is_found(const char *image)
 {
-    struct sim_guest_options options = options_of(image, "none");
+    struct sim_guest_options options = guest_options(image, "none");
     struct sim_guest_result live;
     struct sim_result replayed;
 
@@ -466,9 +348,9 @@ static void a_flush_that_is_left_out_is_found(const char *image)
     options.arguments = "rounds=10 bug=skip-tlbi";
     set(&options, "check.stale=all");
     record_and_replay(&options, &live, &replayed);
-    assert_true(count(&live, SIM_COUNT_stale_uses) > 0);
+    assert_true(guest_count(&live, SIM_COUNT_stale_uses) > 0);
     assert_int_equal(replayed.stats.count[SIM_COUNT_stale_uses],
-                     count(&live, SIM_COUNT_stale_uses));
+                     guest_count(&live, SIM_COUNT_stale_uses));
     assert_false(sim_guest_as_expected(&live));
 }
 
@@ -484,8 +366,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_the_same_twice_to_the_cycle),
         cmocka_unit_test(exact_execution_of_x86_gives_the_same_figures),
-        cmocka_unit_test(a_stray_on_arm64_costs_what_it_did),
-        cmocka_unit_test(a_stray_on_x86_costs_what_it_did),
         cmocka_unit_test(a_kernel_that_ignores_its_exception_table_panics),
         cmocka_unit_test(a_hypervisor_that_stops_says_where),
         cmocka_unit_test(an_instruction_limit_ends_the_run),
