@@ -33,9 +33,9 @@ static void read_text(const struct call *call, char *text, size_t size)
 
     if (length >= size)
         length = size - 1;
-    if (!guest_read(call->gc, va, text, length))
-        length = (uint64_t)snprintf(text, size, "(text at 0x%" PRIx64 " is not mapped)", va);
     text[length] = '\0';
+    if (!guest_read(call->gc, va, text, length))
+        snprintf(text, size, "(text at 0x%" PRIx64 " is not mapped)", va);
 }
 
 static uint64_t do_print(struct call *call)
