@@ -43,13 +43,15 @@ struct cpu *cpu_open(const struct cpu_config *config, const struct cpu_port *por
 
 struct cpu *cpu_create(const struct cpu_config *config, const struct cpu_port *port, char *why)
 {
-    const char *wrong = cpu_probe(config->arch, why);
+    struct engine_ways ways = {0};
+    const char *wrong = cpu_probe(config->arch, &ways, why);
+    struct cpu *cpu = wrong ? NULL : cpu_open(config, port, why);
 
-    if (!wrong)
-        return cpu_open(config, port, why);
-    if (wrong != why)
+    if (cpu)
+        cpu->ways = ways;
+    if (wrong && wrong != why)
         snprintf(why, 128, "this version of Unicorn will not do: %s", wrong);
-    return NULL;
+    return cpu;
 }
 
 void cpu_destroy(struct cpu *cpu)

@@ -67,6 +67,13 @@ static inline unsigned int code_map_hash(uintptr_t page)
     return (unsigned int)(page >> 12 ^ page >> 24) % MAP_PAGES;
 }
 
+/* What the engine asks for again, after the access as a whole: versions differ, the probe finds
+ * out. */
+struct engine_ways {
+    bool halves_loads, halves_fetches; /* across one of its pages: as two aligned ones */
+    bool splits_stores;                /* misaligned ones: byte by byte */
+};
+
 struct cpu {
     struct cpu_port port;
     struct cpu_config config;
@@ -107,8 +114,8 @@ struct cpu {
     /* of the engine's hooks (uc_glue.c) */
     unsigned int skip;        /* sub-accesses that are part of the access before */
     unsigned int engine_page; /* bytes */
-    bool split_loads;         /* a load that crosses an engine page is repeated in two halves */
-    bool save_flags;          /* x86: the engine loses flags at faults */
+    struct engine_ways ways;
+    bool save_flags; /* x86: the engine loses flags at faults */
     uint32_t saved_flags;
     uint64_t saved_at;
     uint64_t until;
@@ -166,12 +173,12 @@ void code_forget(struct cpu *cpu, uint64_t va);
 
 /* ---- probe.c ---- */
 
-/* NULL, or what the engine does wrong: a constant, or `why`, filled. */
-const char *cpu_probe(enum cpu_arch arch, char *why);
+/* NULL, or what the engine does wrong: a constant, or `why`, filled. Finds its ways. */
+const char *cpu_probe(enum cpu_arch arch, struct engine_ways *ways, char *why);
 
 /* ---- cpu.c ---- */
 
-/* cpu_create() without the probe. */
+/* cpu_create() without the probe, hence an engine that repeats nothing. */
 struct cpu *cpu_open(const struct cpu_config *config, const struct cpu_port *port, char *why);
 /* Where `size` bytes at `va` are; NULL sets the fault. Not across a page. */
 static inline uint8_t *cpu_translate(struct cpu *cpu, uint64_t va, unsigned int size,

@@ -48,10 +48,9 @@ static void use_scratch(struct cpu *cpu, uint64_t va)
     madvise(cpu->scratch, WINDOW, MADV_DONTNEED);
 }
 
-/* 2.0 repeats a load that crosses one of its pages as two aligned ones. */
-static void skip_halves(struct cpu *cpu, uint64_t va, unsigned int size)
+static void skip_halves(struct cpu *cpu, bool halves, uint64_t va, unsigned int size)
 {
-    if (cpu->split_loads && (va & (cpu->engine_page - 1)) + size > cpu->engine_page)
+    if (halves && (va & (cpu->engine_page - 1)) + size > cpu->engine_page)
         cpu->skip = 2;
 }
 
@@ -80,7 +79,7 @@ static bool on_read(uc_engine *uc, uc_mem_type type, uint64_t va, int length, in
     copy(scratch_at(cpu, va), part[0], first);
     if (first < size)
         memcpy(scratch_at(cpu, va + first), part[1], size - first);
-    skip_halves(cpu, va, size);
+    skip_halves(cpu, cpu->ways.halves_loads, va, size);
     return true;
 fault:
     uc_leave(cpu, EVENT_FAULT);
@@ -108,7 +107,7 @@ static bool on_write(uc_engine *uc, uc_mem_type type, uint64_t va, int length, i
     } else if (!cpu_store(cpu, va, &value, size, cpu->el)) {
         goto fault;
     }
-    if (va & (size - 1)) /* comes again, byte by byte */
+    if (va & (size - 1) && cpu->ways.splits_stores)
         cpu->skip = size;
     return true;
 fault:
@@ -131,7 +130,7 @@ static bool on_fetch(uc_engine *uc, uc_mem_type type, uint64_t va, int length, i
     }
     if (!cpu_is_arm64(cpu)) {
         if (x86_fetch(cpu, va, size, scratch_at(cpu, va))) {
-            skip_halves(cpu, va, size);
+            skip_halves(cpu, cpu->ways.halves_fetches, va, size);
             return true;
         }
         cpu->pc = cpu->insn_va;
@@ -264,7 +263,6 @@ bool engine_open(struct cpu *cpu, char *why)
     uc_arch arch = cpu_is_arm64(cpu) ? UC_ARCH_ARM64 : UC_ARCH_X86;
     uc_mode mode = cpu_is_arm64(cpu) ? UC_MODE_ARM : UC_MODE_64;
     uc_engine *uc = NULL;
-    unsigned int version = uc_version(NULL, NULL);
     size_t page = 0;
 
     cpu->until = UINT64_C(0x00ff123456789000); /* no guest's code, and never mapped */
@@ -276,12 +274,11 @@ bool engine_open(struct cpu *cpu, char *why)
         strcpy(why, "no address space for the engine's scratch memory");
         return false;
     }
-    if (version >> 24 != 2 || uc_open(arch, mode, &uc) != UC_ERR_OK) {
+    if (uc_version(NULL, NULL) >> 24 != 2 || uc_open(arch, mode, &uc) != UC_ERR_OK) {
         strcpy(why, "Unicorn 2 with this architecture is needed");
         return false;
     }
     cpu->engine = uc;
-    cpu->split_loads = (version >> 16 & 0xff) == 0;
     if (!(cpu_is_arm64(cpu) ? uc_arm64_setup(cpu) : uc_x86_setup(cpu)) || !add_hooks(cpu) ||
         uc_query(uc, UC_QUERY_PAGE_SIZE, &page) != UC_ERR_OK) {
         strcpy(why, "Unicorn refuses the configuration");
