@@ -174,6 +174,16 @@ static void halt(struct guest_cpu *gc)
     gc->halted = !gc->irq_pending;
 }
 
+/* Faults and exceptions, also of their own handlers, with no instruction between them. */
+static bool is_stuck(struct guest_cpu *gc, const struct cpu_exit *exit)
+{
+    if (exit->kind != CPU_EXIT_FAULT && exit->kind != CPU_EXIT_EXCEPTION)
+        return false;
+    gc->repeated = cpu_retired(gc->cpu) == gc->fault_at ? gc->repeated + 1 : 0;
+    gc->fault_at = cpu_retired(gc->cpu);
+    return gc->repeated > GUEST_FAULTS_MAX;
+}
+
 static void handle(struct guest_cpu *gc, const struct cpu_exit *exit)
 {
     switch (exit->kind) {
@@ -222,7 +232,12 @@ static void turn(struct guest_cpu *gc)
         if (gc->timer && ran >= gc->timer)
             gc->irq_pending = true;
         gc->timer -= ran < gc->timer ? ran : gc->timer;
-        handle(gc, &exit);
+        if (is_stuck(gc, &exit))
+            guest_end(gc->guest, SIM_GUEST_LOCKUP, 0,
+                      "CPU %u: the instruction at 0x%" PRIx64 " keeps faulting at 0x%" PRIx64,
+                      gc->index, exit.pc, exit.va);
+        else
+            handle(gc, &exit);
     }
 }
 

@@ -190,14 +190,6 @@ void guest_fault(struct guest_cpu *gc, const struct cpu_exit *exit)
     struct guest *guest = gc->guest;
     uint8_t how = guest->sim->strategy->stray;
 
-    gc->repeated = cpu_retired(gc->cpu) == gc->fault_at ? gc->repeated + 1 : 0;
-    gc->fault_at = cpu_retired(gc->cpu);
-    if (gc->repeated > GUEST_FAULTS_MAX) {
-        guest_end(guest, SIM_GUEST_LOCKUP, 0,
-                  "CPU %u: the instruction at 0x%" PRIx64 " keeps faulting at 0x%" PRIx64,
-                  gc->index, exit->pc, exit->va);
-        return;
-    }
     if (guest->ended)
         return;
     if (guest->sim->cpu_state[gc->index].vm) {

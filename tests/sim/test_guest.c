@@ -168,6 +168,18 @@ static void a_fault_without_a_handler_is_a_lock_up(void **state)
     assert_non_null(strstr(result.text, "keeps faulting"));
 }
 
+static void an_exception_in_its_own_handler_is_a_lock_up(void **state)
+{
+    /* x1 = the image; msr vbar_el1, x1; udf. The handler, at +0x200, is another. */
+    const uint32_t undefined[] = {0xd2ffffe1, 0xf2dfffe1, 0xf2b00001, 0xd518c001, 0};
+    struct sim_guest_result result;
+
+    (void)state;
+    run_bytes(TRACE_ARCH_ARM64, undefined, sizeof(undefined), &result);
+    assert_int_equal(result.end, SIM_GUEST_LOCKUP);
+    assert_non_null(strstr(result.text, "the instruction at 0xffffffff80000200 keeps faulting"));
+}
+
 static void an_instruction_that_is_not_modelled_ends_the_run(void **state)
 {
     const uint8_t in_string[] = {0x6c}; /* insb */
@@ -372,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_good_end_leaves_no_text_and_no_registers),
         cmocka_unit_test(waiting_without_a_timer_is_a_lock_up),
         cmocka_unit_test(a_fault_without_a_handler_is_a_lock_up),
+        cmocka_unit_test(an_exception_in_its_own_handler_is_a_lock_up),
         cmocka_unit_test(an_instruction_that_is_not_modelled_ends_the_run),
         cmocka_unit_test(an_image_larger_than_the_memory_is_refused),
         cmocka_unit_test(strategies_fit_by_architecture_and_by_who_owns_the_tables),
