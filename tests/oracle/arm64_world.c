@@ -332,10 +332,13 @@ static void spoil(struct arm64_world *world, const struct arm64_slot *slot)
 static uint64_t any_va(struct arm64_world *world)
 {
     struct dice *dice = &world->dice;
-    uint64_t va = roll(dice) >> roll_below(dice, 60);
+    uint64_t va = roll(dice);
 
-    if (world->goals != 0 && !one_in(dice, 16))
-        va = world->goal[roll_below(dice, world->goals)] ^ roll_bits(dice, 12);
+    va >>= roll_below(dice, 60);
+    if (world->goals != 0 && !one_in(dice, 16)) {
+        va = world->goal[roll_below(dice, world->goals)];
+        va ^= roll_bits(dice, 12);
+    }
     if (one_in(dice, 8))
         va ^= UINT64_C(1) << roll_below(dice, 64);
     return one_in(dice, 64) ? ~va : va;
@@ -364,18 +367,18 @@ void arm64_world_build(struct arm64_world *world, uint64_t seed, struct at_block
     for (unsigned int i = 0; i < world->slots; i++)
         if (roll_below(dice, 1000) < share)
             spoil(world, &world->slot[i]);
-    *block = (struct at_block){
-        .tcr = tcr(world),
-        .ttbr0 = world->s1[0].root_ipa | (roll(dice) & UINT64_C(0xffff000000000001)),
-        .ttbr1 = world->s1[1].root_ipa | (roll(dice) & UINT64_C(0xffff000000000001)),
-        .sctlr = (roll(dice) & 0x80000) | world->s1_on,                      /* WXN, M */
-        .hcr = UINT64_C(1) << 31 | (one_in(dice, 4) ? 4 : 0) | world->s2_on, /* RW, PTW, VM */
-        .vtcr = vtcr(world),
-        .vttbr = world->s2.root | (roll(dice) & UINT64_C(0x00ff000000000001)),
-        .count = AT_QUERIES,
-    };
+    *block = (struct at_block){.count = AT_QUERIES};
+    block->tcr = tcr(world);
+    block->ttbr0 = world->s1[0].root_ipa | (roll(dice) & UINT64_C(0xffff000000000001));
+    block->ttbr1 = world->s1[1].root_ipa | (roll(dice) & UINT64_C(0xffff000000000001));
+    block->sctlr = (roll(dice) & 0x80000) | world->s1_on;                      /* WXN, M */
+    block->hcr = UINT64_C(1) << 31 | (one_in(dice, 4) ? 4 : 0) | world->s2_on; /* RW, PTW, VM */
+    block->vtcr = vtcr(world);
+    block->vttbr = world->s2.root | (roll(dice) & UINT64_C(0x00ff000000000001));
     if (one_in(dice, 32))
         block->hcr |= 1u << 12; /* DC */
-    for (unsigned int i = 0; i < AT_QUERIES; i++)
-        block->query[i] = (struct at_query){any_va(world), roll_below(dice, AT_COUNT), 0, 0};
+    for (unsigned int i = 0; i < AT_QUERIES; i++) {
+        block->query[i] = (struct at_query){.va = any_va(world)};
+        block->query[i].op = roll_below(dice, AT_COUNT);
+    }
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random numbers of the oracles: splitmix64, so that any seed is as good as any other. */
+/* Random numbers of the oracles: splitmix64, so that any seed is as good as any other. No two of
+ * them in one expression, where each compiler has its own order: a seed is the same case
+ * everywhere. */
 #ifndef TESTS_ORACLE_RANDOM_H
 #define TESTS_ORACLE_RANDOM_H
 

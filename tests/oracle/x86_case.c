@@ -75,10 +75,15 @@ static uint64_t guest_entry(struct builder *builder, uint64_t address, bool leaf
                             unsigned int level)
 {
     struct dice *dice = &builder->dice;
-    uint64_t entry = address | P | mostly(dice, 8, RW) | mostly(dice, 6, US) | mostly(dice, 2, A);
+    uint64_t entry = address | P;
 
-    if (leaf)
-        entry |= mostly(dice, 2, D) | (roll(dice) & 0x118) | (level != 0 ? PS : 0);
+    entry |= mostly(dice, 8, RW);
+    entry |= mostly(dice, 6, US);
+    entry |= mostly(dice, 2, A);
+    if (leaf) {
+        entry |= mostly(dice, 2, D);
+        entry |= (roll(dice) & 0x118) | (level != 0 ? PS : 0);
+    }
     if ((builder->test->flags & CASE_NXE) && one_in(dice, 10))
         entry |= XD;
     return entry | (roll(dice) & UINT64_C(0x0ff0000000000e00));
@@ -92,8 +97,10 @@ static uint64_t ept_entry(struct builder *builder, uint64_t address, bool leaf, 
 
     if (one_in(dice, 9))
         entry ^= EPT_RWX ^ some[roll_below(dice, 4)];
-    if (leaf)
-        entry |= EPT_WB | mostly(dice, 2, EPT_D) | (level != 0 ? PS : 0) | (roll(dice) & 0x40);
+    if (leaf) {
+        entry |= EPT_WB | mostly(dice, 2, EPT_D) | (level != 0 ? PS : 0);
+        entry |= roll(dice) & 0x40;
+    }
     return entry | (roll(dice) & UINT64_C(0x80f0000000000800));
 }
 
@@ -238,8 +245,11 @@ static uint32_t any_flags(struct dice *dice)
         flags ^= CASE_WP;
     if (one_in(dice, 5))
         flags ^= CASE_NXE;
-    return flags | (one_in(dice, 6) ? CASE_SMEP : 0) | (one_in(dice, 6) ? CASE_SMAP : 0) |
-           (one_in(dice, 4) ? CASE_AC : 0) | (one_in(dice, 2) ? CASE_EPT_AD : 0);
+    flags |= one_in(dice, 6) ? CASE_SMEP : 0;
+    flags |= one_in(dice, 6) ? CASE_SMAP : 0;
+    flags |= one_in(dice, 4) ? CASE_AC : 0;
+    flags |= one_in(dice, 2) ? CASE_EPT_AD : 0;
+    return flags;
 }
 
 static uint64_t canonical(uint64_t va)
@@ -253,8 +263,9 @@ void x86_case_build(struct case_sector *test, uint64_t seed, enum x86_kind kind)
     struct dice *dice = &builder.dice;
     unsigned int level = roll_below(dice, 3);
     uint64_t low = below(shift_of(level)), gpa;
-    uint64_t pa = DATA_BASE + roll_below(dice, DATA_PAGES) * 4096 + roll_below(dice, 512) * 8;
+    uint64_t pa = DATA_BASE + roll_below(dice, DATA_PAGES) * 4096;
 
+    pa += roll_below(dice, 512) * 8;
     *test = (struct case_sector){.magic = CASE_MAGIC, .access = roll_below(dice, 3)};
     test->flags = any_flags(dice);
     gpa = kind == X86_STAGE_1 ? pa : through_ept(&builder, pa);
