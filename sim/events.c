@@ -156,9 +156,20 @@ static void share_pages(struct sim *sim, uint8_t cpu, const struct trace_rec *re
     }
 }
 
+static bool counts_pages(uint8_t kind)
+{
+    return kind == TRACE_DONATE || kind == TRACE_RECLAIM || kind == TRACE_SHARE ||
+           kind == TRACE_UNSHARE;
+}
+
 void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
 {
     hyp_pa_t pa = hyp_pa(rec->addr);
+
+    if (counts_pages(rec->kind) && event->a > sim->page_count) {
+        sim_bad_record(sim, "at most as many pages as the machine has");
+        return;
+    }
 
     switch ((enum trace_kind)rec->kind) {
     case TRACE_PAGE:

@@ -171,6 +171,19 @@ static void begin(struct sim *sim)
     sim_host_extend(sim, sim->layout.tables, sim->layout.tables_end);
 }
 
+/* A kernel reaches RAM and the tables it started with, and nothing of the hypervisor's. */
+static void store_word(struct sim *sim, uint64_t pa, uint64_t value)
+{
+    const struct sim_layout *layout = &sim->layout;
+    bool ram = pa >= layout->ram_start.v && pa < layout->ram_end.v;
+    bool tables = pa >= layout->tables.v && pa < layout->tables_end.v;
+
+    if (pa % 8 || (!ram && !tables))
+        sim_bad_record(sim, "a word of the machine's RAM");
+    else
+        sim_ram_store(sim->ram, hyp_pa(pa), value);
+}
+
 void sim_guest_event(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
 {
     struct sim_cpu_state *state = &sim->cpu_state[rec->cpu];
@@ -181,7 +194,7 @@ void sim_guest_event(struct sim *sim, const struct trace_rec *rec, const struct 
         begin(sim);
     switch ((unsigned int)rec->kind) {
     case TRACE_WORD:
-        sim_ram_store(sim->ram, hyp_pa(hyp_align_down(rec->addr, 8)), event->a);
+        store_word(sim, rec->addr, event->a);
         break;
     case TRACE_SYSREG:
         set_register(sim, rec->cpu, rec->addr, event->a);

@@ -164,8 +164,10 @@ struct sim {
     struct sim_guest guests[SIM_GUESTS_MAX];
     struct sim_lend *batch; /* direct-map-batch: donations that wait */
     size_t batch_count;
-    uint64_t tables_now; /* table pages of the core in use */
-    bool tables_full;    /* the host's own table pages ran out: the replay stops */
+    uint64_t tables_now;    /* table pages of the core in use */
+    bool tables_full;       /* the host's own table pages ran out: the replay stops */
+    const char *bad_record; /* a record says what cannot be: what was expected. The replay stops */
+    uint64_t bad_position;
 
     enum sim_cause cause; /* what the core's table edits are charged to ... */
     uint8_t cpu;          /* ... and which CPU it runs on */
@@ -189,6 +191,15 @@ static inline void sim_charge(struct sim *sim, enum sim_cause cause, uint64_t cy
 static inline void sim_count(struct sim *sim, enum sim_count count, uint64_t by)
 {
     sim->stats.count[count] += by;
+}
+
+/* The record being replayed cannot be. The first one counts. */
+static inline void sim_bad_record(struct sim *sim, const char *expected)
+{
+    if (sim->bad_record)
+        return;
+    sim->bad_record = expected;
+    sim->bad_position = sim->position;
 }
 
 #define SIM_COST(sim, name) SIM_GET(&(sim)->config, cost, name)

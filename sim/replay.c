@@ -103,6 +103,9 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
     if (sim->stuck)
         return sim_fail(error, SIM_INTERNAL, "record %" PRIu64 ": an access keeps faulting",
                         sim->position);
+    if (sim->bad_record)
+        return sim_fail(error, SIM_BAD_INPUT, "record %" PRIu64 ": expected %s", sim->bad_position,
+                        sim->bad_record);
     if (sim->tables_full)
         return sim_fail(error, SIM_INTERNAL,
                         "record %" PRIu64 ": the host kernel's table pages are used up",

@@ -185,6 +185,38 @@ static void record_of_an_unknown_cpu_is_refused_with_its_position(void **state)
     assert_non_null(strstr(error.text, "record 1: CPU 7"));
 }
 
+static void refused(struct script *script, const char *text)
+{
+    struct sim_result result;
+    struct sim_error error;
+
+    assert_int_equal(script_try(script, "none", &result, &error), SIM_BAD_INPUT);
+    assert_string_equal(error.text, text);
+}
+
+static void more_pages_than_the_machine_has_are_refused(void **state)
+{
+    static struct script script;
+
+    (void)state;
+    script_init(&script);
+    script_event(&script, TRACE_RECLAIM, SCRIPT_RAM, UINT64_MAX, 0);
+    refused(&script, "record 0: expected at most as many pages as the machine has");
+}
+
+static void words_outside_ram_are_refused(void **state)
+{
+    static const uint64_t places[] = {0, SCRIPT_RAM - 8, SCRIPT_RAM + 4, UINT64_MAX - 7};
+    static struct script script;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        script_init(&script);
+        script_event(&script, TRACE_WORD, places[i], 1, 0);
+        refused(&script, "record 0: expected a word of the machine's RAM");
+    }
+}
+
 static void impossible_machines_are_refused(void **state)
 {
     static struct script script;
@@ -251,6 +283,8 @@ int main(void)
         cmocka_unit_test(placement_moves_the_lent_page_away_from_its_neighbour),
         cmocka_unit_test(result_is_the_same_twice),
         cmocka_unit_test(record_of_an_unknown_cpu_is_refused_with_its_position),
+        cmocka_unit_test(more_pages_than_the_machine_has_are_refused),
+        cmocka_unit_test(words_outside_ram_are_refused),
         cmocka_unit_test(impossible_machines_are_refused),
         cmocka_unit_test(block_mapped_direct_map_is_split_where_a_page_is_lent),
     };
