@@ -195,6 +195,7 @@ struct entries {
     uint64_t calls;                    /* of it so far */
     uint64_t killers;                  /* aborts at the panic's address so far and in all */
     uint64_t killers_all;
+    unsigned int cpus; /* one more than the highest that entered */
 };
 
 /* The address of the instruction after a hypercall is recorded. */
@@ -232,6 +233,8 @@ static int walk_entries(struct importer *importer, struct entries *entries,
                                 (unsigned long long)input->line);
             break;
         }
+        if (entry.cpu >= entries->cpus)
+            entries->cpus = entry.cpu + 1;
         killer = entry.data && entry.far == panic->far && panic->far;
         entries->killers += killer;
         if (!write)
@@ -289,6 +292,19 @@ static int make_plan(struct import_plan *plan, const char *path, enum rec_dialec
     return import_plan_gifts(plan, error);
 }
 
+/* A CPU may enter the hypervisor without a line on the console. */
+static int count_cpus(struct importer *importer, const char *path, struct trace_error *error)
+{
+    const struct panic none = {0};
+    struct entries entries = {0};
+
+    if (walk_entries(importer, &entries, &none, path, false, error) < 0)
+        return -1;
+    if (entries.cpus > importer->plan.header.cpus)
+        importer->plan.header.cpus = entries.cpus;
+    return 0;
+}
+
 static int put_all(struct importer *importer, const char *console, const char *entries,
                    const char *facts_dir, struct trace_error *error)
 {
@@ -328,6 +344,8 @@ static int import_text(const char *path, const char *entries, enum rec_dialect d
     importer->from = path;
     importer->stats = stats;
     status = make_plan(&importer->plan, path, dialect, dir, error);
+    if (status == 0 && entries)
+        status = count_cpus(importer, entries, error);
     if (status == 0)
         status = importer_open(importer,
                                entries ? "nothing" : "microseconds of the kernel's trace clock",

@@ -13,6 +13,8 @@ cat "$trace" | "$faultline" replay -f tsv - >"$work/two"
 same "$work/one" "$work/two"
 expect 0 '"strategy": "reflect"' "$faultline" compare -f json -S none,reflect "$trace"
 expect 0 "recorded faults: 0, predicted: 0, missed: 0, spurious: 0" "$faultline" compare "$trace"
+expect 0 "recorded faults: 1, predicted: 1, missed: 0, spurious: 0" \
+    "$faultline" compare "$data/crash-cortex-a72.fltrace"
 expect 0 "---[ host stage 2 ]---" "$faultline" replay --dump-tables "$trace"
 expect 0 "owner hyp" "$faultline" replay --dump-tables "$trace"
 expect 0 "step 1000 rc-hash 7ce3997f885bddd2 state-hash e155c3afe0c9eeb4" \
