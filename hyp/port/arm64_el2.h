@@ -9,8 +9,8 @@
 struct el2_port {
     struct hyp_port port; /* give its address to hyp_init */
     const struct hyp *hyp;
-    uint64_t boot_offset; /* before the switch: va = pa - boot_offset */
-    bool switched;        /* the core's own stage 1 is in force */
+    uint64_t boot_offset;         /* before the switch: va = pa - boot_offset */
+    bool switched;                /* the core's own stage 1 is in force */
     struct hyp_spinlock locks[2]; /* VM table; host and hypervisor */
     struct hyp_spinlock guest_locks[HYP_VMS_MAX];
 };
