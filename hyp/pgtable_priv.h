@@ -181,6 +181,7 @@ static inline uint64_t pgt_load(const struct hyp_pgt *pgt, hyp_pa_t slot)
 
 static inline void pgt_store(const struct hyp_pgt *pgt, hyp_pa_t slot, uint64_t pte)
 {
+    // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): it cannot see that paths are filled
     pgt->port->pte_store(pgt->port->ctx, slot, pte ? pte : pgt->empty);
 }
 

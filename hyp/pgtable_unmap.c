@@ -49,6 +49,8 @@ static inline void free_empty(struct unmap_op *op, const struct path *path, uint
         if (!pgt_table_empty(pgt, table) ||
             op->ia < pgt_min(op->end, pgt_table_end(pgt, last, level)))
             return;
+        /* A descent has filled every level from path->level up: initialising them again would cost
+         * a call for a block as much as its walk. */
         pgt_store(pgt, parent, 0);
         pgt_count_sub(pgt, parent, 1);
         if (pgt->fmt->stage2 && pgt->fmt->x86) {
@@ -154,7 +156,7 @@ static void unmap_stage2(struct unmap_op *op)
 {
     while (op->ia < op->end) {
         const uint64_t from = op->ia;
-        struct path path = {.level = 0};
+        struct path path;
 
         find(op->pgt, from, &path);
         clear_run(op, &path);
