@@ -98,7 +98,7 @@ static inline enum hyp_err hyp_check_ram_pages(const struct hyp *hyp, hyp_pfn_t 
 
 static inline void hyp_page_set_host_state(struct hyp_page *page, enum hyp_page_state state)
 {
-    page->host_state = (unsigned int)state & 0xf;
+    page->host_state = (unsigned int)state & 3;
 }
 
 static inline struct hyp_page *hyp_pages_at(const struct hyp *hyp, hyp_pfn_t pfn)

@@ -66,6 +66,37 @@ static bool guest_has_none(const struct hyp *hyp, const struct hyp_vm *vm, uint6
 
 /* ---- share ---- */
 
+/*
+ * A block is 512 descriptors to look at and to change. Nearly always all of them say the same, that
+ * the host has the page to itself or that just one guest borrows it, and nothing else; then they
+ * are compared and stored as one word each.
+ */
+static const struct hyp_page plain_owned = {0};
+static const struct hyp_page plain_lent = {
+    .share_count = 1, .host_state = HYP_PAGE_SHARED_OWNED, .borrower = HYP_BORROWER_GUEST};
+
+static inline uint64_t word_of(const struct hyp_page *page)
+{
+    return page->share_count | (uint64_t)page->states << 32;
+}
+
+HYP_INLINE bool all_are(const struct hyp_page *page, uint64_t count, const struct hyp_page *like)
+{
+    uint64_t differences = 0;
+
+    for (; count; page++, count--)
+        differences |= word_of(page) ^ word_of(like);
+    return !differences;
+}
+
+HYP_INLINE void become(struct hyp_page *page, uint64_t count, const struct hyp_page *like)
+{
+    for (; count; page++, count--) {
+        page->share_count = like->share_count;
+        page->states = like->states;
+    }
+}
+
 static bool is_host_owned(const struct hyp_page *page)
 {
     return page->host_state == HYP_PAGE_OWNED && !page->hyp_state_compl;
@@ -82,7 +113,7 @@ static enum hyp_err check_lendable(const struct hyp_page *page, uint64_t count)
     uint64_t i;
 
     for (i = 0; i < count; i++) {
-        if (HYP_LIKELY(is_host_owned(&page[i])))
+        if (is_host_owned(&page[i]))
             continue;
         if (!is_lent(&page[i]))
             return HYP_EPERM;
@@ -93,13 +124,10 @@ static enum hyp_err check_lendable(const struct hyp_page *page, uint64_t count)
 
 static void add_shares(struct hyp_page *page, uint64_t count)
 {
-    uint64_t i;
-
-    for (i = 0; i < count; i++) {
-        page[i].share_count++;
-        page[i].borrower = HYP_BORROWER_GUEST;
-        page[i].host_state = HYP_PAGE_SHARED_OWNED;
-        page[i].hyp_state_compl = 0; /* as it was; so the two are one store */
+    for (; count; page++, count--) {
+        page->share_count++;
+        page->borrower = HYP_BORROWER_GUEST;
+        hyp_page_set_host_state(page, HYP_PAGE_SHARED_OWNED);
     }
 }
 
@@ -110,10 +138,11 @@ static enum hyp_err share_guest_locked(struct hyp *hyp, struct hyp_vcpu *vcpu, h
     struct hyp_vm *vm = vcpu->vm;
     uint64_t size = count << hyp->page_shift;
     enum hyp_err err;
+    bool plain = all_are(page, count, &plain_owned);
 
     if (!guest_has_none(hyp, vm, gfn, count))
         return HYP_EPERM;
-    err = check_lendable(page, count);
+    err = plain ? HYP_OK : check_lendable(page, count);
     if (err)
         return err;
     if (vcpu->mc.count < hyp_vcpu_refill_min(vcpu))
@@ -122,7 +151,10 @@ static enum hyp_err share_guest_locked(struct hyp *hyp, struct hyp_vcpu *vcpu, h
                       prot | hyp_prot_of_state(HYP_PAGE_SHARED_BORROWED), &vcpu->mc);
     if (err)
         return err;
-    add_shares(page, count);
+    if (plain)
+        become(page, count, &plain_lent);
+    else
+        add_shares(page, count);
     hyp_tell(hyp, HYP_EV_TRANSITION, HYP_TR_HOST_SHARE_GUEST, hyp_pfn_pa(hyp, pfn), size);
     return HYP_OK;
 }
@@ -150,21 +182,11 @@ enum hyp_err hyp_host_share_guest(struct hyp *hyp, struct hyp_vcpu *vcpu, hyp_pf
 
 /* ---- unshare ---- */
 
-/* Zero when the page is lent to guests, which says that its share count is not zero. */
-static unsigned int not_lent(const struct hyp_page *page)
-{
-    return (page->borrower ^ HYP_BORROWER_GUEST) | (page->host_state ^ HYP_PAGE_SHARED_OWNED);
-}
-
-/* This and the next run over the 512 pages of a block: few branches and stores a page. */
+/* Lent to guests says that a share count is not zero. */
 static bool all_lent(const struct hyp_page *page, uint64_t count)
 {
-    for (; count >= 4; page += 4, count -= 4) {
-        if (not_lent(&page[0]) | not_lent(&page[1]) | not_lent(&page[2]) | not_lent(&page[3]))
-            return false;
-    }
     for (; count; page++, count--) {
-        if (not_lent(page))
+        if (!is_lent(page))
             return false;
     }
     return true;
@@ -172,17 +194,11 @@ static bool all_lent(const struct hyp_page *page, uint64_t count)
 
 static void drop_shares(struct hyp_page *page, uint64_t count)
 {
-    uint64_t i;
-
-    for (i = 0; i < count; i++) {
-        if (HYP_UNLIKELY(page[i].share_count > 1)) {
-            page[i].share_count--;
+    for (; count; page++, count--) {
+        if (--page->share_count)
             continue;
-        }
-        page[i].share_count = 0;
-        page[i].borrower = 0;
-        page[i].host_state = HYP_PAGE_OWNED;
-        page[i].hyp_state_compl = 0; /* as it was; so the two are one store */
+        page->borrower = 0;
+        hyp_page_set_host_state(page, HYP_PAGE_OWNED);
     }
 }
 
@@ -194,6 +210,7 @@ static enum hyp_err unshare_guest_locked(struct hyp *hyp, struct hyp_vm *vm, uin
     struct hyp_page *page;
     enum hyp_err err;
     hyp_pa_t pa;
+    bool plain;
 
     if (leaf.state == HYP_GUEST_NOPAGE || leaf.state == HYP_GUEST_POISONED)
         return HYP_ENOENT;
@@ -201,11 +218,15 @@ static enum hyp_err unshare_guest_locked(struct hyp *hyp, struct hyp_vm *vm, uin
         return HYP_E2BIG;
     pa = hyp_pgt_target(&vm->pgt, leaf.pte, leaf.level);
     page = hyp_page_of(&hyp->vmemmap, pa);
-    if (leaf.state != HYP_GUEST_SHARED_BORROWED || !all_lent(page, count))
+    plain = all_are(page, count, &plain_lent);
+    if (leaf.state != HYP_GUEST_SHARED_BORROWED || (!plain && !all_lent(page, count)))
         return HYP_EPERM;
     err = hyp_pgt_unmap(&vm->pgt, hyp_gfn_ia(hyp, gfn), size, NULL);
     HYP_ASSERT(hyp->port, err == HYP_OK);
-    drop_shares(page, count);
+    if (plain)
+        become(page, count, &plain_owned);
+    else
+        drop_shares(page, count);
     hyp_tell(hyp, HYP_EV_TRANSITION, HYP_TR_HOST_UNSHARE_GUEST, pa, size);
     return HYP_OK;
 }

@@ -141,6 +141,30 @@ static void a_page_shared_twice_stays_shared_until_the_last_unshare(void **state
     hyp_rig_free(&rig);
 }
 
+static void each_page_of_a_block_counts_its_own_shares(void **state)
+{
+    struct hyp_rig rig;
+    struct hyp_vcpu *np;
+
+    (void)state;
+    hyp_rig_start(&rig);
+    np = rig.vcpu[HRIG_NP];
+    assert_int_equal(hyp_host_share_guest(&rig.hyp, np, P + 7, G + BLOCK, 1, HYP_PROT_R), HYP_OK);
+    hyp_rig_fill(&rig, np, 4);
+    assert_int_equal(hyp_host_share_guest(&rig.hyp, np, P, G, BLOCK, HYP_PROT_RWX), HYP_OK);
+    for (uint64_t i = 0; i < BLOCK; i++)
+        assert_int_equal(hyp_rig_page(&rig, P + i)->share_count, i == 7 ? 2 : 1);
+    assert_true(hyp_rig_sound(&rig));
+    assert_int_equal(hyp_host_unshare_guest(&rig.hyp, np->vm, G, BLOCK), HYP_OK);
+    for (uint64_t i = 0; i < BLOCK; i++) {
+        assert_int_equal(hyp_rig_page(&rig, P + i)->share_count, i == 7);
+        assert_int_equal(hyp_page_host_state(hyp_rig_page(&rig, P + i)),
+                         i == 7 ? HYP_PAGE_SHARED_OWNED : HYP_PAGE_OWNED);
+    }
+    assert_true(hyp_rig_sound(&rig));
+    hyp_rig_free(&rig);
+}
+
 static void a_saturated_share_count_is_busy(void **state)
 {
     struct hyp_rig rig;
@@ -441,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_page_leaf_is_not_unshared_as_a_block),
         cmocka_unit_test(a_block_is_refused_when_any_guest_page_under_it_is_taken),
         cmocka_unit_test(a_page_shared_twice_stays_shared_until_the_last_unshare),
+        cmocka_unit_test(each_page_of_a_block_counts_its_own_shares),
         cmocka_unit_test(a_saturated_share_count_is_busy),
         cmocka_unit_test(sharing_needs_a_full_walk_in_the_memcache_even_if_tables_exist),
         cmocka_unit_test(calls_for_one_kind_of_guest_refuse_the_other),

@@ -9,13 +9,15 @@
 /* Bits hi..lo, both included. */
 #define HYP_MASK(hi, lo) ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
 #define HYP_MUST_USE     __attribute__((warn_unused_result))
-#define HYP_LIKELY(x)    __builtin_expect(!!(x), 1)
-#define HYP_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+/* For one body of several functions, each of which makes most of its arguments constants. */
+#define HYP_INLINE      static inline __attribute__((always_inline))
+#define HYP_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define HYP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* Field with mask `mask` of `word`, shifted down to bit 0. */
+/* Field with mask `mask` of `word`, shifted down to bit 0. `mask` is not 0. */
 static inline uint64_t hyp_field_get(uint64_t word, uint64_t mask)
 {
-    return (word & mask) / (mask & -mask);
+    return (word & mask) >> __builtin_ctzll(mask);
 }
 
 /* `value` shifted up into the field `mask`; bits that do not fit are dropped. */

@@ -30,19 +30,21 @@ enum hyp_borrower {
 #define HYP_PAGE_NONE  UINT32_MAX /* end of a list of descriptors */
 
 struct hyp_page {
+    uint32_t prev; /* of a pool's free list */
+    union {
+        uint32_t next;        /* of a free list or memcache: index into the vmemmap */
+        uint32_t share_count; /* guests that borrow the page, while the host shares it */
+    };
     union {
         struct {
-            uint32_t next, prev; /* free list of a pool, or memcache: indices into the vmemmap */
+            uint16_t refcount;
+            uint8_t order;
+            uint8_t host_state : 2;      /* enum hyp_page_state */
+            uint8_t hyp_state_compl : 2; /* complement of one, so that 0 is NOPAGE */
+            uint8_t borrower : 4;        /* enum hyp_borrower bits, while the host shares it */
         };
-        struct {
-            uint32_t share_count; /* guests that borrow the page, while the host shares it */
-            uint32_t borrower;    /* enum hyp_borrower bits */
-        };
+        uint32_t states; /* these five as one */
     };
-    uint16_t refcount;
-    uint8_t order;
-    uint8_t host_state : 4;      /* enum hyp_page_state */
-    uint8_t hyp_state_compl : 4; /* complement of enum hyp_page_state, so that 0 is NOPAGE */
 };
 
 static inline enum hyp_page_state hyp_page_hyp_state(const struct hyp_page *page)
@@ -52,7 +54,7 @@ static inline enum hyp_page_state hyp_page_hyp_state(const struct hyp_page *page
 
 static inline void hyp_page_set_hyp_state(struct hyp_page *page, enum hyp_page_state state)
 {
-    page->hyp_state_compl = ((unsigned int)state ^ 3u) & 0xfu;
+    page->hyp_state_compl = ((unsigned int)state ^ 3u) & 3u;
 }
 
 static inline enum hyp_page_state hyp_page_host_state(const struct hyp_page *page)
