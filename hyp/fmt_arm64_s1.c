@@ -67,8 +67,8 @@ static hyp_prot_t s1_prot(uint64_t flags, uint64_t pte)
 const struct hyp_pgt_fmt hyp_fmt_arm64_s1 = {
     .stage2 = false,
     .valid_mask = HYP_BIT(0),
-    .type_mask = HYP_BIT(1),
-    .type_table = HYP_BIT(1),
+    .table_mask = 3,
+    .table_type = 3,
     .table_bits = 3,
     .page_bits = 3,
     .block_bits = 1,

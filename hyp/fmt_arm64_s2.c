@@ -127,8 +127,8 @@ static enum hyp_err s2_relax(uint64_t flags, uint64_t pte, hyp_prot_t prot, uint
 const struct hyp_pgt_fmt hyp_fmt_arm64_s2 = {
     .stage2 = true,
     .valid_mask = HYP_BIT(0),
-    .type_mask = HYP_BIT(1),
-    .type_table = HYP_BIT(1),
+    .table_mask = 3,
+    .table_type = 3,
     .table_bits = 3,
     .page_bits = 3,
     .block_bits = 1,

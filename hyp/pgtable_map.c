@@ -23,7 +23,8 @@ struct map_op {
 /* Where the next run goes. */
 struct map_place {
     struct pgt_step at;
-    bool fresh; /* the table was made by this operation: all of its entries are zero */
+    uint64_t pte; /* what is there */
+    bool fresh;   /* the table was made by this operation: all of its entries are zero */
 };
 
 static uint64_t entry_at(const struct map_op *op, uint64_t pa, unsigned int level)
@@ -85,31 +86,21 @@ static inline enum hyp_err descend(struct map_op *op, unsigned int level, struct
 {
     const struct hyp_pgt *pgt = op->pgt;
     struct pgt_step at = pgt_step_first(pgt, op->ia);
+    /* Stage 1 leaves tables alone, even where a block would fit. */
+    uint64_t pte = pgt_seen(pgt, pgt_go_down(pgt, &at, op->ia, op->stage2 ? level : 0));
     bool fresh = false;
 
-    while (at.level > level) {
-        const uint64_t pte = fresh ? 0 : pgt_load(pgt, at.slot);
-        hyp_pa_t table = pgt_target(pgt, pte);
+    while (HYP_UNLIKELY(at.level > level)) {
+        hyp_pa_t table;
+        enum hyp_err err = install_table(op, &at, pte, &table);
 
-        if (HYP_UNLIKELY(!pgt_is_table(pgt, pte, at.level))) {
-            enum hyp_err err = install_table(op, &at, pte, &table);
-
-            if (err)
-                return err;
-            fresh = true;
-        }
+        if (err)
+            return err;
         pgt_step_down(pgt, &at, op->ia, table);
+        pte = 0;
+        fresh = true;
     }
-    /* Stage 1 leaves tables alone. */
-    while (!op->stage2 && !fresh && at.level > 0) {
-        const uint64_t pte = pgt_load(pgt, at.slot);
-
-        if (!pgt_is_table(pgt, pte, at.level))
-            break;
-        pgt_step_down(pgt, &at, op->ia, pgt_target(pgt, pte));
-    }
-    place->at = at;
-    place->fresh = fresh;
+    *place = (struct map_place){at, pte, fresh};
     return HYP_OK;
 }
 
@@ -277,16 +268,19 @@ static enum hyp_err fill_run(struct map_op *op, const struct map_place *place, u
 
 static enum hyp_err map_runs(struct map_op *op)
 {
+    /* Most calls are for a page: there is no leaf to choose and no run to measure. */
+    const bool page = op->end - op->ia == pgt_page_size(op->pgt);
+
     while (op->ia < op->end) {
         struct map_place place;
         uint64_t left;
-        enum hyp_err err = descend(op, leaf_level(op), &place);
+        enum hyp_err err = descend(op, page ? 0 : leaf_level(op), &place);
 
         if (err)
             return err;
-        left = run_length(op, place.at.level);
+        left = page ? 1 : run_length(op, place.at.level);
         if (left == 1)
-            err = put_one(op, &place.at, place.fresh ? 0 : pgt_load(op->pgt, place.at.slot));
+            err = put_one(op, &place.at, place.pte);
         else
             err = fill_run(op, &place, left);
         if (err)

@@ -10,8 +10,6 @@
 
 /* Entries that a ranged operation reads at once: one cache-friendly piece of any table. */
 #define PGT_CHUNK 64u
-/* Stage 1 with 52-bit addresses and 4K granule has five levels (DDI 0487 D8.2). */
-#define PGT_LEVELS_MAX 5u
 
 /*
  * One entry format, as masks where a mask can say it and as functions where not. `flags` are the
@@ -26,9 +24,9 @@ struct hyp_pgt_fmt {
      */
     bool x86;
     uint64_t valid_mask;  /* any of these set: the entry is valid */
-    uint64_t type_mask;   /* of a valid entry above level 0 ... */
-    uint64_t type_table;  /* ... this value says that it points to a table */
-    uint64_t table_bits;  /* low bits of an entry that points to a table */
+    uint64_t table_mask;  /* of an entry above level 0: these bits ... */
+    uint64_t table_type;  /* ... have this value when it points to a table */
+    uint64_t table_bits;  /* low bits of an entry that is made to point to a table */
     uint64_t page_bits;   /* type bits of a leaf at level 0 */
     uint64_t block_bits;  /* type bits of a leaf above */
     uint64_t leaf_mask;   /* all type bits of a leaf */
@@ -54,7 +52,7 @@ static inline bool pgt_valid(const struct hyp_pgt *pgt, uint64_t pte)
 
 static inline bool pgt_is_table(const struct hyp_pgt *pgt, uint64_t pte, unsigned int level)
 {
-    return level > 0 && pgt_valid(pgt, pte) && (pte & pgt->fmt->type_mask) == pgt->fmt->type_table;
+    return level > 0 && (pte & pgt->fmt->table_mask) == pgt->fmt->table_type;
 }
 
 /* An annotation as the format holds it. */
@@ -226,15 +224,29 @@ struct pgt_entry {
     unsigned int level;
 };
 
+/*
+ * Goes down from `step` as long as entries point to tables, to `floor` at the lowest. Returns the
+ * entry where that ended, as memory holds it. What does not change on the way is read once: the
+ * compiler cannot know that the port's loads leave it alone.
+ */
+static inline uint64_t pgt_go_down(const struct hyp_pgt *pgt, struct pgt_step *step, uint64_t ia,
+                                   unsigned int floor)
+{
+    const uint64_t table_mask = pgt->fmt->table_mask, table_type = pgt->fmt->table_type;
+    uint64_t raw = pgt_load_raw(pgt, step->slot);
+
+    while (step->level > floor && (raw & table_mask) == table_type) {
+        pgt_step_down(pgt, step, ia, pgt_target(pgt, raw));
+        raw = pgt_load_raw(pgt, step->slot);
+    }
+    return raw;
+}
+
 static inline struct pgt_entry pgt_find(const struct hyp_pgt *pgt, uint64_t ia)
 {
     struct pgt_step step = pgt_step_first(pgt, ia);
-    uint64_t raw = pgt_load_raw(pgt, step.slot);
+    const uint64_t raw = pgt_go_down(pgt, &step, ia, 0);
 
-    while (pgt_is_table(pgt, raw, step.level)) {
-        pgt_step_down(pgt, &step, ia, pgt_target(pgt, raw));
-        raw = pgt_load_raw(pgt, step.slot);
-    }
     return (struct pgt_entry){.slot = step.slot, .pte = pgt_seen(pgt, raw), .level = step.level};
 }
 

@@ -131,17 +131,12 @@ static bool table_is_run(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t fir
 static bool find_table(const struct hyp_pgt *pgt, uint64_t ia, unsigned int level,
                        struct pgt_entry *entry)
 {
-    hyp_pa_t table = pgt->root;
+    struct pgt_step step = pgt_step_first(pgt, ia);
 
-    for (entry->level = pgt->top_level;; entry->level--) {
-        entry->slot = pgt_slot(pgt, table, ia, entry->level);
-        entry->pte = pgt_load(pgt, entry->slot);
-        if (!pgt_is_table(pgt, entry->pte, entry->level))
-            return false;
-        if (entry->level == level)
-            return true;
-        table = pgt_target(pgt, entry->pte);
-    }
+    entry->pte = pgt_go_down(pgt, &step, ia, level);
+    entry->slot = step.slot;
+    entry->level = step.level;
+    return step.level == level && pgt_is_table(pgt, entry->pte, level);
 }
 
 static bool collapsible(const struct hyp_pgt *pgt, hyp_pa_t table, uint64_t ia, unsigned int level,

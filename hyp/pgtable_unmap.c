@@ -3,31 +3,6 @@
  */
 #include "hyp/pgtable_priv.h"
 
-/* The way from the root to the lowest table that covers an address. */
-struct path {
-    hyp_pa_t table[PGT_LEVELS_MAX], slot[PGT_LEVELS_MAX];
-    uint64_t pte; /* at the lowest level */
-    unsigned int level;
-};
-
-static inline void find(const struct hyp_pgt *pgt, uint64_t ia, struct path *path)
-{
-    struct pgt_step step = pgt_step_first(pgt, ia);
-
-    path->table[step.level] = pgt->root;
-    path->slot[step.level] = step.slot;
-    path->pte = pgt_load(pgt, step.slot);
-    while (pgt_is_table(pgt, path->pte, step.level)) {
-        const hyp_pa_t table = pgt_target(pgt, path->pte);
-
-        pgt_step_down(pgt, &step, ia, table);
-        path->table[step.level] = table;
-        path->slot[step.level] = step.slot;
-        path->pte = pgt_load(pgt, step.slot);
-    }
-    path->level = step.level;
-}
-
 struct unmap_op {
     struct hyp_pgt *pgt;
     uint64_t ia, end;
@@ -38,21 +13,23 @@ struct unmap_op {
     struct hyp_memcache empty; /* EPT: tables that wait for the one INVEPT */
 };
 
-/* Frees the tables that ended with the range and that are empty, upwards. */
-static inline void free_empty(struct unmap_op *op, const struct path *path, uint64_t last)
+/* Frees the tables above `slot` that ended with the range and that are empty, upwards. */
+static inline void free_empty(struct unmap_op *op, hyp_pa_t slot, unsigned int level, uint64_t last)
 {
     const struct hyp_pgt *pgt = op->pgt;
 
-    for (unsigned int level = path->level; level < pgt->top_level; level++) {
-        const hyp_pa_t table = path->table[level], parent = path->slot[level + 1];
+    for (; level < pgt->top_level; level++) {
+        const hyp_pa_t table = hyp_pa(hyp_align_down(slot.v, pgt_page_size(pgt)));
+        struct pgt_step parent;
 
         if (!pgt_table_empty(pgt, table) ||
             op->ia < pgt_min(op->end, pgt_table_end(pgt, last, level)))
             return;
-        /* A descent has filled every level from path->level up: initialising them again would cost
-         * a call for a block as much as its walk. */
-        pgt_store(pgt, parent, 0);
-        pgt_count_sub(pgt, parent, 1);
+        parent = pgt_step_first(pgt, last);
+        (void)pgt_go_down(pgt, &parent, last, level + 1);
+        slot = parent.slot;
+        pgt_store(pgt, slot, 0);
+        pgt_count_sub(pgt, slot, 1);
         if (pgt->fmt->stage2 && pgt->fmt->x86) {
             hyp_memcache_push(&op->empty, pgt->vmemmap, table);
             continue;
@@ -122,21 +99,21 @@ static unsigned int clear_chunk(struct unmap_op *op, hyp_pa_t slot, unsigned int
     return i;
 }
 
-/* Clears within the lowest table of `path`, up to its end or to an entry that is a table. */
-static void clear_run(struct unmap_op *op, const struct path *path)
+/* Clears within the table of `entry`, up to its end or to an entry that is a table. */
+static void clear_run(struct unmap_op *op, const struct pgt_entry *entry)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const unsigned int level = path->level, shift = pgt_level_shift(pgt, level);
+    const unsigned int level = entry->level, shift = pgt_level_shift(pgt, level);
     const uint64_t size = UINT64_C(1) << shift;
-    hyp_pa_t slot = path->slot[level];
+    hyp_pa_t slot = entry->slot;
     uint64_t left;
 
     op->ia = hyp_align_down(op->ia, size); /* whole blocks, even when partly covered */
     left = pgt_min(op->end, pgt_table_end(pgt, op->ia, level)) - op->ia;
     left = (left + size - 1) >> shift;
     if (left == 1) {
-        if (path->pte != 0)
-            clear_entry(op, slot, op->ia, level, path->pte);
+        if (entry->pte != 0)
+            clear_entry(op, slot, op->ia, level, entry->pte);
         op->ia += size;
         return;
     }
@@ -156,11 +133,10 @@ static void unmap_stage2(struct unmap_op *op)
 {
     while (op->ia < op->end) {
         const uint64_t from = op->ia;
-        struct path path;
+        const struct pgt_entry entry = pgt_find(op->pgt, from);
 
-        find(op->pgt, from, &path);
-        clear_run(op, &path);
-        free_empty(op, &path, from);
+        clear_run(op, &entry);
+        free_empty(op, entry.slot, entry.level, from);
     }
     if (op->flush_end > 0 || op->empty.count > 0)
         hyp_pgt_flush_range(op->pgt, op->flush_start, op->flush_end - op->flush_start);
@@ -168,21 +144,21 @@ static void unmap_stage2(struct unmap_op *op)
         hyp_pgt_tables_free(op->pgt, &op->empty);
 }
 
-/* Clears leaves from op->ia on, up to the end of the table of `path` or to what is no whole leaf.
+/* Clears leaves from op->ia on, up to the end of the table of `entry` or to what is no whole leaf.
  */
-static enum hyp_err clear_leaves(struct unmap_op *op, const struct path *path)
+static enum hyp_err clear_leaves(struct unmap_op *op, const struct pgt_entry *entry)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const uint64_t size = pgt_level_size(pgt, path->level);
-    const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, path->level));
+    const uint64_t size = pgt_level_size(pgt, entry->level);
+    const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, entry->level));
     const uint64_t from = op->ia;
-    hyp_pa_t slot = path->slot[path->level];
-    uint64_t pte = path->pte;
+    hyp_pa_t slot = entry->slot;
+    uint64_t pte = entry->pte;
 
-    while (pgt_valid(pgt, pte) && !pgt_is_table(pgt, pte, path->level) && !(op->ia & (size - 1)) &&
+    while (pgt_valid(pgt, pte) && !pgt_is_table(pgt, pte, entry->level) && !(op->ia & (size - 1)) &&
            op->end - op->ia >= size) {
         pgt_store(pgt, slot, 0);
-        hyp_pgt_flush_va(pgt, op->ia, (int)path->level, false);
+        hyp_pgt_flush_va(pgt, op->ia, (int)entry->level, false);
         op->ia += size;
         if (op->ia >= end)
             break;
@@ -192,7 +168,7 @@ static enum hyp_err clear_leaves(struct unmap_op *op, const struct path *path)
     if (op->ia == from)
         return HYP_EINVAL;
     op->bytes += op->ia - from;
-    pgt_count_sub(pgt, path->slot[path->level], (unsigned int)((op->ia - from) / size));
+    pgt_count_sub(pgt, entry->slot, (unsigned int)((op->ia - from) / size));
     return HYP_OK;
 }
 
@@ -200,14 +176,12 @@ static enum hyp_err unmap_stage1(struct unmap_op *op)
 {
     while (op->ia < op->end) {
         const uint64_t from = op->ia;
-        struct path path;
-        enum hyp_err err;
+        const struct pgt_entry entry = pgt_find(op->pgt, from);
+        enum hyp_err err = clear_leaves(op, &entry);
 
-        find(op->pgt, from, &path);
-        err = clear_leaves(op, &path);
         if (err)
             return err;
-        free_empty(op, &path, from);
+        free_empty(op, entry.slot, entry.level, from);
     }
     return HYP_OK;
 }
