@@ -101,6 +101,8 @@ static void geometry_init(struct hyp_pgt *pgt, const struct hyp_pgt_config *conf
 static enum hyp_err pgt_setup(struct hyp_pgt *pgt, const struct hyp_pgt_config *config,
                               struct hyp_pool *pool, struct hyp_early *early)
 {
+    bool guest;
+
     if (!config_valid(config))
         return HYP_EINVAL;
     pgt->fmt = config->fmt;
@@ -113,6 +115,9 @@ static enum hyp_err pgt_setup(struct hyp_pgt *pgt, const struct hyp_pgt_config *
     if (config->fmt->x86) /* caches are coherent, and one invalidation takes all of a table */
         pgt->flags = (config->flags | HYP_PGT_FWB | HYP_PGT_RANGE_TLBI) & ~HYP_PGT_NO_DIC;
     pgt->empty = pgt->flags & HYP_PGT_EPT_VE ? config->fmt->note_bits : 0;
+    guest = config->fmt->stage2 && !(pgt->flags & HYP_PGT_IDENTITY);
+    pgt->syncs_data = guest && !(pgt->flags & HYP_PGT_FWB);
+    pgt->syncs_code = guest && (pgt->flags & HYP_PGT_NO_DIC);
     pgt->vmid = config->vmid;
     pgt->root = hyp_pa(0);
     pgt->recent_prot = ~UINT64_C(0);

@@ -349,7 +349,7 @@ void hyp_pgt_flush_va(const struct hyp_pgt *pgt, uint64_t va, int level, bool ta
 void hyp_pgt_sync_caches(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
 static inline void pgt_sync_new(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    if ((pgt->flags & (HYP_PGT_FWB | HYP_PGT_NO_DIC)) != HYP_PGT_FWB)
+    if (HYP_UNLIKELY(pgt->syncs_data || pgt->syncs_code))
         hyp_pgt_sync_caches(pgt, pte, pa, size);
 }
 
@@ -359,7 +359,7 @@ void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uin
 void hyp_pgt_clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size);
 static inline void pgt_sync_old(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    if (!(pgt->flags & HYP_PGT_FWB))
+    if (HYP_UNLIKELY(pgt->syncs_data))
         hyp_pgt_clean_data(pgt, pte, pa, size);
 }
 

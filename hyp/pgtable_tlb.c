@@ -117,15 +117,6 @@ void hyp_pgt_flush_va(const struct hyp_pgt *pgt, uint64_t va, int level, bool ta
         flush(pgt, HYP_DSB_ISHST, HYP_DSB_ISH, &inv, NULL);
 }
 
-/*
- * The host sees its own memory through an identity map and keeps its caches itself; pages that a
- * guest gets are synchronised here.
- */
-static bool guest_memory(const struct hyp_pgt *pgt, uint64_t pte)
-{
-    return pgt->fmt->stage2 && !(pgt->flags & HYP_PGT_IDENTITY) && pgt_valid(pgt, pte);
-}
-
 static bool cacheable(hyp_prot_t prot)
 {
     return !(prot & (HYP_PROT_DEVICE | HYP_PROT_NORMAL_NC));
@@ -133,7 +124,7 @@ static bool cacheable(hyp_prot_t prot)
 
 void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    if (!(pgt->flags & HYP_PGT_NO_DIC) || !guest_memory(pgt, pte))
+    if (!pgt->syncs_code || !pgt_valid(pgt, pte))
         return;
     if (pgt->fmt->prot(pgt->flags, pte) & HYP_PROT_X)
         pgt->port->cache_sync(pgt->port->ctx, hyp_pa(pa), size, HYP_CACHE_INVAL_POU);
@@ -141,7 +132,7 @@ void hyp_pgt_sync_code(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uin
 
 void hyp_pgt_clean_data(const struct hyp_pgt *pgt, uint64_t pte, uint64_t pa, uint64_t size)
 {
-    if ((pgt->flags & HYP_PGT_FWB) || !guest_memory(pgt, pte))
+    if (!pgt->syncs_data || !pgt_valid(pgt, pte))
         return;
     if (cacheable(pgt->fmt->prot(pgt->flags, pte)))
         pgt->port->cache_sync(pgt->port->ctx, hyp_pa(pa), size, HYP_CACHE_CLEAN_POC);

@@ -125,6 +125,9 @@ struct hyp_pgt {
     uint8_t out_high_shift;
     uint8_t out_bits; /* output address size: 48, or 52 */
     uint64_t empty;   /* what memory holds for an entry of 0 */
+    /* The host sees its own memory through an identity map and keeps its caches itself; pages that
+     * a guest gets are synchronised here, where the CPU does not do it. */
+    bool syncs_data, syncs_code;
     /* Rights encoded last: callers mostly repeat them. */
     hyp_prot_t recent_prot;
     uint64_t recent_attrs;
