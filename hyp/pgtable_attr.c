@@ -2,12 +2,20 @@
 /* Changes of rights and of the access flag of stage-2 leaves that stay what they are. */
 #include "hyp/pgtable_priv.h"
 
+/* What becomes of the leaves that a change would make different. */
+enum attr_how {
+    ATTR_LOOK,    /* nothing */
+    ATTR_STORE,   /* they are stored */
+    ATTR_FLUSH,   /* and flushed */
+    ATTR_BARRIER, /* stored, and walkers see it */
+};
+
 /* Sets the bits of `set` and clears those of `clear` in each valid leaf of [ia, end). */
 struct attr_op {
     const struct hyp_pgt *pgt;
     uint64_t ia, end;
     uint64_t set, clear;
-    bool dry;      /* look only */
+    enum attr_how how;
     uint64_t seen; /* or of all valid leaves, as they were */
     /* From the first leaf that is different now to the last; empty: none is. */
     uint64_t changed_start, changed_end;
@@ -68,23 +76,9 @@ static unsigned int change_chunk(struct attr_op *op, hyp_pa_t slot, unsigned int
     if (first == n)
         return i;
     note_change(op, op->ia + first * size, (last - first + 1) * size);
-    if (!op->dry)
+    if (op->how != ATTR_LOOK)
         store_run(op->pgt, hyp_pa_add(slot, 8 * first), ptes + first, last - first + 1);
     return i;
-}
-
-static void change_one(struct attr_op *op, const struct pgt_entry *entry)
-{
-    const uint64_t new = changed_pte(op, entry->pte, entry->level);
-    const uint64_t size = pgt_level_size(op->pgt, entry->level);
-
-    if (pgt_valid(op->pgt, entry->pte))
-        op->seen |= entry->pte;
-    if (new == entry->pte)
-        return;
-    note_change(op, hyp_align_down(op->ia, size), size);
-    if (!op->dry)
-        pgt_store(op->pgt, entry->slot, new);
 }
 
 /* Entries of one table, from `entry` on; ends before one that is a table. */
@@ -98,11 +92,6 @@ static void change_run(struct attr_op *op, const struct pgt_entry *entry)
 
     op->ia = hyp_align_down(op->ia, size);
     left = (hyp_align_up(end, size) - op->ia) >> pgt_level_shift(pgt, entry->level);
-    if (left == 1) {
-        change_one(op, entry);
-        op->ia += size;
-        return;
-    }
     while (left > 0) {
         const unsigned int n = pgt_chunk(slot, left);
         const unsigned int done = change_chunk(op, slot, n, entry->level);
@@ -115,61 +104,86 @@ static void change_run(struct attr_op *op, const struct pgt_entry *entry)
     }
 }
 
+static void finish(const struct hyp_pgt *pgt, uint64_t start, uint64_t end, enum attr_how how)
+{
+    if (how == ATTR_FLUSH)
+        hyp_pgt_flush_range(pgt, start, end - start);
+    else if (how == ATTR_BARRIER)
+        pgt_barrier(pgt, HYP_DSB_ISHST);
+}
+
 static void change_range(struct attr_op *op)
 {
-    if (op->end - op->ia == pgt_page_size(op->pgt)) {
-        const struct pgt_entry entry = pgt_find(op->pgt, op->ia);
-
-        change_one(op, &entry);
-        return;
-    }
     while (op->ia < op->end) {
         const struct pgt_entry entry = pgt_find(op->pgt, op->ia);
 
         change_run(op, &entry);
     }
+    if (op->changed_end > 0)
+        finish(op->pgt, op->changed_start, op->changed_end, op->how);
 }
 
-enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size)
+/*
+ * Does all of an operation; *seen gets the or of all valid leaves, as they were. Most calls are for
+ * a page, so that what lies under one entry takes the short way.
+ */
+HYP_INLINE enum hyp_err change(const struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, uint64_t set,
+                               uint64_t clear, enum attr_how how, uint64_t *seen)
 {
-    struct attr_op op = {.pgt = pgt, .clear = pgt->fmt->write_bit};
-    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
+    uint64_t start, end, changed;
+    struct pgt_entry entry;
+    unsigned int shift;
+    enum hyp_err err = pgt_range(pgt, ia, size, &start, &end);
 
+    *seen = 0;
     if (err)
         return err;
     if (!pgt->fmt->stage2)
         return HYP_EINVAL;
-    change_range(&op);
-    if (op.changed_end > 0)
-        hyp_pgt_flush_range(pgt, op.changed_start, op.changed_end - op.changed_start);
+    entry = pgt_find(pgt, start);
+    shift = pgt_level_shift(pgt, entry.level);
+    if (HYP_UNLIKELY((start ^ (end - 1)) >> shift)) {
+        struct attr_op op = {pgt, start, end, set, clear, how, 0, 0, 0};
+
+        change_range(&op);
+        *seen = op.seen;
+        return HYP_OK;
+    }
+    if (!pgt_valid(pgt, entry.pte))
+        return HYP_OK;
+    *seen = entry.pte;
+    changed = (entry.pte | set) & ~clear;
+    if (changed == entry.pte || how == ATTR_LOOK)
+        return HYP_OK;
+    pgt_store(pgt, entry.slot, changed);
+    start = start >> shift << shift;
+    finish(pgt, start, start + (UINT64_C(1) << shift), how);
     return HYP_OK;
+}
+
+enum hyp_err hyp_pgt_wrprotect(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size)
+{
+    uint64_t seen;
+
+    return change(pgt, ia, size, 0, pgt->fmt->write_bit, ATTR_FLUSH, &seen);
 }
 
 enum hyp_err hyp_pgt_test_clear_young(struct hyp_pgt *pgt, hyp_ia_t ia, uint64_t size, bool clear,
                                       bool *young)
 {
-    struct attr_op op = {.pgt = pgt, .clear = pgt->fmt->access_bit, .dry = !clear};
-    enum hyp_err err = pgt_range(pgt, ia, size, &op.ia, &op.end);
+    const uint64_t bit = pgt->fmt->access_bit;
+    uint64_t seen;
+    enum hyp_err err = change(pgt, ia, size, 0, bit, clear ? ATTR_STORE : ATTR_LOOK, &seen);
 
-    *young = false;
-    if (err)
-        return err;
-    if (!pgt->fmt->stage2)
-        return HYP_EINVAL;
-    change_range(&op);
-    *young = (op.seen & pgt->fmt->access_bit) != 0;
-    return HYP_OK;
+    *young = (seen & bit) != 0;
+    return err;
 }
 
 void hyp_pgt_mkyoung(struct hyp_pgt *pgt, hyp_ia_t ia)
 {
-    struct attr_op op = {.pgt = pgt, .set = pgt->fmt->access_bit};
+    uint64_t seen;
 
-    if (!pgt->fmt->stage2 || pgt_range(pgt, ia, 1, &op.ia, &op.end))
-        return;
-    change_range(&op);
-    if (op.changed_end > 0)
-        pgt_barrier(pgt, HYP_DSB_ISHST);
+    (void)change(pgt, ia, 1, pgt->fmt->access_bit, 0, ATTR_BARRIER, &seen);
 }
 
 enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot)
@@ -191,7 +205,7 @@ enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot)
     if (err)
         return err;
     if (relaxed != entry.pte) {
-        if ((pgt->flags & HYP_PGT_NO_DIC) && !(hyp_pgt_prot(pgt, entry.pte) & HYP_PROT_X))
+        if (pgt->syncs_code && !(hyp_pgt_prot(pgt, entry.pte) & HYP_PROT_X))
             hyp_pgt_sync_code(pgt, relaxed, pgt_target(pgt, relaxed).v,
                               pgt_level_size(pgt, entry.level));
         pgt_store(pgt, entry.slot, relaxed);
