@@ -56,6 +56,23 @@ static void list_remove(struct hyp_pool *pool, unsigned int order, uint32_t inde
     page->prev = 0;
 }
 
+/* The oldest block of a list that is not empty. */
+static uint32_t list_take(struct hyp_pool *pool, unsigned int order)
+{
+    const uint32_t index = pool->head[order];
+    struct hyp_page *page = page_at(pool, index);
+    const uint32_t next = page->next;
+
+    pool->head[order] = next;
+    if (next == HYP_PAGE_NONE)
+        pool->tail[order] = HYP_PAGE_NONE;
+    else
+        page_at(pool, next)->prev = HYP_PAGE_NONE;
+    page->next = 0;
+    page->prev = 0;
+    return index;
+}
+
 /* Zeroed block of `order`, already merged as far as it goes: becomes allocatable. */
 static void add_free(struct hyp_pool *pool, unsigned int order, uint32_t index)
 {
@@ -147,8 +164,7 @@ enum hyp_err hyp_pool_alloc(struct hyp_pool *pool, unsigned int order, hyp_pa_t 
     if (have > pool->max_order)
         return HYP_ENOMEM;
 
-    index = pool->head[have];
-    list_remove(pool, have, index);
+    index = list_take(pool, have);
     while (have > order) {
         have--;
         add_free(pool, have, index + (UINT32_C(1) << have));
@@ -162,13 +178,13 @@ enum hyp_err hyp_pool_alloc(struct hyp_pool *pool, unsigned int order, hyp_pa_t 
 }
 
 /* The last reference is gone: zero, merge, free. */
-static void release(struct hyp_pool *pool, uint32_t index)
+static void release(struct hyp_pool *pool, struct hyp_page *page, hyp_pa_t pa)
 {
     const struct hyp_vmemmap *vmemmap = pool->vmemmap;
-    struct hyp_page *page = page_at(pool, index);
-    const hyp_pfn_t pfn = vmemmap->first + index;
+    const hyp_pfn_t pfn = pa.v >> vmemmap->page_shift;
     const bool external = pfn < pool->first || pfn >= pool->end;
     unsigned int order = external ? 0 : page->order;
+    uint32_t index = (uint32_t)(pfn - vmemmap->first);
 
     pool->port->page_zero(pool->port->ctx, pa_of(pool, index),
                           UINT64_C(1) << (vmemmap->page_shift + order));
@@ -210,7 +226,7 @@ static inline void put_refs(struct hyp_pool *pool, hyp_pa_t pa, unsigned int cou
         HYP_PANIC(pool->port, "page reference count underflows");
     page->refcount = (uint16_t)(refs - count);
     if (refs == count)
-        release(pool, index_of(pool, pa));
+        release(pool, page, pa);
 }
 
 void hyp_pool_get_many(struct hyp_pool *pool, hyp_pa_t pa, unsigned int count)
