@@ -13,18 +13,19 @@ const struct hyp_region *hyp_host_region(const struct hyp_host *host, uint64_t p
                                          uint64_t *end)
 {
     const struct hyp_region *region = hyp_region_near(host, pa);
+    const uint64_t base = region->base.v, size = region->size;
 
-    if (HYP_LIKELY(pa - region->base.v < region->size)) {
-        *start = region->base.v;
-        *end = region->base.v + region->size;
+    if (HYP_LIKELY(pa - base < size)) {
+        *start = base;
+        *end = base + size;
         return region;
     }
-    if (pa < region->base.v) { /* below the first one */
+    if (pa < base) { /* below the first one */
         *start = 0;
-        *end = region->base.v;
+        *end = base;
         return NULL;
     }
-    *start = region->base.v + region->size;
+    *start = base + size;
     region++;
     *end = region < host->regions + host->region_count ? region->base.v : UINT64_MAX;
     return NULL;

@@ -188,12 +188,13 @@ void hyp_pgt_mkyoung(struct hyp_pgt *pgt, hyp_ia_t ia)
 
 enum hyp_err hyp_pgt_relax(struct hyp_pgt *pgt, hyp_ia_t ia, hyp_prot_t prot)
 {
+    const uint64_t start = hyp_align_down(ia.v, pgt_page_size(pgt));
     struct pgt_entry entry;
-    uint64_t start, end, relaxed;
-    enum hyp_err err = pgt_range(pgt, ia, 1, &start, &end);
+    uint64_t relaxed;
+    enum hyp_err err;
 
-    if (err)
-        return err;
+    if (ia.v >> pgt->ia_bits)
+        return HYP_ERANGE;
     if (!pgt->fmt->stage2 || (prot & ~HYP_PROT_RWX))
         return HYP_EINVAL;
     entry = pgt_find(pgt, start);

@@ -44,15 +44,14 @@ static bool forced(const struct map_op *op, uint64_t ia, unsigned int level)
 static unsigned int leaf_level(const struct map_op *op)
 {
     const struct hyp_pgt *pgt = op->pgt;
+    const unsigned int index_bits = hyp_index_bits(pgt->page_shift);
     const uint64_t low_bits = op->ia | op->pa, left = op->end - op->ia;
     unsigned int level = 0;
 
-    while (level < op->max_level) {
-        const uint64_t size = pgt_level_size(pgt, level + 1);
-
+    for (uint64_t size = pgt_page_size(pgt) << index_bits; level < op->max_level; level++) {
         if ((low_bits & (size - 1)) != 0 || left < size)
             break;
-        level++;
+        size <<= index_bits;
     }
     while (level > 0 && forced(op, op->ia, level))
         level--;
@@ -108,13 +107,15 @@ static inline enum hyp_err descend(struct map_op *op, unsigned int level, struct
 static uint64_t run_length(const struct map_op *op, unsigned int level)
 {
     const struct hyp_pgt *pgt = op->pgt;
-    const uint64_t end = pgt_min(op->end, pgt_table_end(pgt, op->ia, level));
-    const uint64_t max = (end - op->ia) >> pgt_level_shift(pgt, level);
+    const unsigned int shift = pgt_level_shift(pgt, level);
+    uint64_t max = (op->end - op->ia) >> shift;
     uint64_t n = 1;
 
+    if (max > 1)
+        max = pgt_min(max, (pgt_table_end(pgt, op->ia, level) - op->ia) >> shift);
     if (level == 0 || !pgt->force_page)
         return max;
-    while (n < max && !forced(op, op->ia + (n << pgt_level_shift(pgt, level)), level))
+    while (n < max && !forced(op, op->ia + (n << shift), level))
         n++;
     return n;
 }
@@ -197,7 +198,7 @@ static void fill_invalid(struct map_op *op, const struct pgt_step *at, unsigned 
 }
 
 /* One entry of a table, whatever it is now. */
-static inline enum hyp_err put_one(struct map_op *op, const struct pgt_step *at, uint64_t old)
+HYP_INLINE enum hyp_err put_one(struct map_op *op, const struct pgt_step *at, uint64_t old)
 {
     const struct hyp_pgt *pgt = op->pgt;
     const uint64_t new = entry_at(op, op->pa, at->level);

@@ -14,7 +14,7 @@ struct unmap_op {
 };
 
 /* Frees the tables above `slot` that ended with the range and that are empty, upwards. */
-static inline void free_empty(struct unmap_op *op, hyp_pa_t slot, unsigned int level, uint64_t last)
+static void free_empty(struct unmap_op *op, hyp_pa_t slot, unsigned int level, uint64_t last)
 {
     const struct hyp_pgt *pgt = op->pgt;
 
@@ -86,8 +86,10 @@ static unsigned int clear_chunk(struct unmap_op *op, hyp_pa_t slot, unsigned int
     for (i = 0; i < n && !pgt_is_table(pgt, ptes[i], level); i++) {
         used += ptes[i] != 0;
         valid += pgt_valid(pgt, ptes[i]);
-        if (!op->defer && ptes[i] != 0)
-            clear_entry(op, hyp_pa_add(slot, 8 * i), op->ia + i * size, level, ptes[i]);
+    }
+    for (unsigned int at = 0; !op->defer && at < i; at++) {
+        if (ptes[at] != 0)
+            clear_entry(op, hyp_pa_add(slot, 8 * at), op->ia + at * size, level, ptes[at]);
     }
     if (!op->defer || used == 0)
         return i;
@@ -108,15 +110,15 @@ static void clear_run(struct unmap_op *op, const struct pgt_entry *entry)
     hyp_pa_t slot = entry->slot;
     uint64_t left;
 
-    op->ia = hyp_align_down(op->ia, size); /* whole blocks, even when partly covered */
-    left = pgt_min(op->end, pgt_table_end(pgt, op->ia, level)) - op->ia;
-    left = (left + size - 1) >> shift;
-    if (left == 1) {
+    op->ia = op->ia >> shift << shift; /* whole blocks, even when partly covered */
+    if (op->end - op->ia <= size) {
         if (entry->pte != 0)
             clear_entry(op, slot, op->ia, level, entry->pte);
         op->ia += size;
         return;
     }
+    left = pgt_min(op->end, pgt_table_end(pgt, op->ia, level)) - op->ia;
+    left = (left + size - 1) >> shift;
     while (left > 0) {
         const unsigned int n = pgt_chunk(slot, left);
         const unsigned int done = clear_chunk(op, slot, n, level);
@@ -136,7 +138,8 @@ static void unmap_stage2(struct unmap_op *op)
         const struct pgt_entry entry = pgt_find(op->pgt, from);
 
         clear_run(op, &entry);
-        free_empty(op, entry.slot, entry.level, from);
+        if (HYP_UNLIKELY(pgt_table_empty(op->pgt, entry.slot)))
+            free_empty(op, entry.slot, entry.level, from);
     }
     if (op->flush_end > 0 || op->empty.count > 0)
         hyp_pgt_flush_range(op->pgt, op->flush_start, op->flush_end - op->flush_start);
@@ -181,7 +184,8 @@ static enum hyp_err unmap_stage1(struct unmap_op *op)
 
         if (err)
             return err;
-        free_empty(op, entry.slot, entry.level, from);
+        if (HYP_UNLIKELY(pgt_table_empty(op->pgt, entry.slot)))
+            free_empty(op, entry.slot, entry.level, from);
     }
     return HYP_OK;
 }

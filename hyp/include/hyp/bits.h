@@ -9,7 +9,8 @@
 /* Bits hi..lo, both included. */
 #define HYP_MASK(hi, lo) ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
 #define HYP_MUST_USE     __attribute__((warn_unused_result))
-/* For one body of several functions, each of which makes most of its arguments constants. */
+/* For what is only fast as a part of its callers: most of its arguments are constants there, or in
+ * registers. */
 #define HYP_INLINE      static inline __attribute__((always_inline))
 #define HYP_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define HYP_UNLIKELY(x) __builtin_expect(!!(x), 0)
