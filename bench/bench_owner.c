@@ -486,12 +486,12 @@ int main(int argc, char **argv)
         row.arg = b;
         shim_register(&row);
     }
-    shim_bound("C2 host_share_hyp", 2, 0), shim_bound("C2b host_unshare_hyp", 2, 0);
-    shim_bound("C2r share+unshare random", 4, 0);
-    shim_bound("C4 host_share_ffa", 1, 0);
-    shim_bound("C8 guest wrprotect", 2, 0), shim_bound("C8b guest relax", 2, 0);
-    shim_bound("C9b reclaim page, with wipe", 2, 1);
-    shim_bound("C11b forced reclaim (poison)", 2, 1);
+    shim_bound("C2 host_share_hyp", 2, 0, 0), shim_bound("C2b host_unshare_hyp", 2, 0, 0);
+    shim_bound("C2r share+unshare random", 4, 0, 0);
+    shim_bound("C4 host_share_ffa", 1, 0, 0);
+    shim_bound("C8 guest wrprotect", 2, 0, 0), shim_bound("C8b guest relax", 2, 0, 0);
+    shim_bound("C9b reclaim page, with wipe", 2, 0, 1);
+    shim_bound("C11b forced reclaim (poison)", 2, 0, 1);
     register_lookup("D1 region lookup, 1 region", 1, 1.9);
     register_lookup("D1 region lookup, 8 regions", 8, 13.3);
     register_lookup("D1 region lookup, 32 regions", 32, 20.4);

@@ -246,6 +246,18 @@ int main(int argc, char **argv)
 
     for (unsigned int i = 0; i < sizeof rows / sizeof *rows; i++)
         shim_register(&rows[i]);
-    shim_bound("A3 put0 in order of allocation", 0, 1);
+    /* What is zeroed at a time is in the cache up to order 7, if its second level has 1 MiB. */
+    shim_bound("A0 pool_init, per page", 0, 0, 1);
+    shim_bound("A1 alloc0+put0, 10 levels", 0, 1, 0);
+    shim_bound("A1b alloc0+put0, no split or merge", 0, 1, 0);
+    shim_bound("A3 put0 in order of allocation", 0, 0, 1);
+    shim_bound("A3 put0 reverse", 0, 0, 1);
+    shim_bound("A3 put0 random", 0, 0, 1);
+    shim_bound("A4 mixed orders, fragmented", 0, 0, 2);
+    shim_bound("A5 get+put reference", 2, 0, 0);
+    shim_bound("A6 alloc+put order 1", 0, 2, 0);
+    shim_bound("A6 alloc+put order 4", 0, 16, 0);
+    shim_bound("A6 alloc+put order 7", 0, 128, 0);
+    shim_bound("A6 alloc+put order 10", 0, 0, 1024);
     return shim_main(argc, argv, "hyp/pool: suite A, anchor Linux 7.3 (gcc -O2)");
 }

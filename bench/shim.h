@@ -12,7 +12,7 @@
  *   wipe    zeroing one of 16,384 pages that follow each other and are in no cache
  *
  * us/them compares ratios to chase, and for the part of the anchor's time that goes to locks or to
- * wiping cold pages, which differ more from machine to machine than anything else, ratios to those.
+ * zeroing, which differ more from machine to machine than anything else, ratios to those.
  */
 #ifndef BENCH_SHIM_H
 #define BENCH_SHIM_H
@@ -43,9 +43,9 @@ struct shim_row {
 
 /* Copies the row; its strings and `arg` must live until shim_main() returns. */
 void shim_register(const struct shim_row *row);
-/* One operation of the anchor in this row takes so many locks and wipes so many cold pages, and
- * they are most of its time. */
-void shim_bound(const char *row, unsigned int locks, unsigned int wipes);
+/* One operation of the anchor in this row takes so many locks and zeroes so many pages that are in
+ * the cache (hot) or in none (cold), and they are most of its time. */
+void shim_bound(const char *row, unsigned int locks, unsigned int hot, unsigned int cold);
 /* A figure that is not a time, for example bytes for a record; printed below the table. */
 void shim_figure(const char *name, double value, const char *unit);
 /* The time of one row over that of another, printed below the table. */
