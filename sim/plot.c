@@ -9,7 +9,7 @@
 
 extern const char sim_plot_compare_script[]; /* made from plots/compare.gp by the build */
 
-/* Eight colours that stay apart for colour-blind readers and in print (after Okabe and Ito). */
+/* Colours that stay apart for colour-blind readers and in print (after Okabe and Ito). */
 static const char *const colours[] = {
     "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#cc79a7",
     "#999999", "#f0e442", "#8c564b", "#7f3c8d", "#444444", "#bcbd22",
@@ -45,6 +45,26 @@ static uint64_t over(const struct sim_result *result, const struct sim_result *b
     return cycles > without ? cycles - without : 0;
 }
 
+/* What bars are made of: causes that some bar has a piece of, or all when none has any. */
+struct shown {
+    bool cause[SIM_CAUSE_COUNT];
+};
+
+static struct shown shown_of(const struct sim_result *results, size_t count)
+{
+    const struct sim_result *base = sim_out_baseline(results, count);
+    struct shown shown = {{false}};
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
+            if (&results[i] != base && c != SIM_CAUSE_access && over(&results[i], base, c) > 0)
+                any = shown.cause[c] = true;
+    for (size_t c = 0; !any && c < SIM_CAUSE_COUNT; c++)
+        shown.cause[c] = c != SIM_CAUSE_access;
+    return shown;
+}
+
 /* Millions with three digits: gnuplot reads decimals, the model knows integers only. */
 static void put_millions(FILE *out, uint64_t cycles)
 {
@@ -78,13 +98,14 @@ static void put_labels(FILE *out, const struct sim_result *results, size_t count
     fprintf(out, "EOD\n");
 }
 
-static void put_data(FILE *out, const struct sim_result *results, size_t count)
+static void put_data(FILE *out, const struct sim_result *results, size_t count,
+                     const struct shown *shown)
 {
     const struct sim_result *base = sim_out_baseline(results, count);
 
     fprintf(out, "$costs << EOD\nstrategy");
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
-        if (c != SIM_CAUSE_access)
+        if (shown->cause[c])
             fprintf(out, " \"%s\"", sim_causes[c].label);
     fprintf(out, "\n");
     for (size_t i = 0; i < count; i++) {
@@ -92,7 +113,7 @@ static void put_data(FILE *out, const struct sim_result *results, size_t count)
             continue;
         fprintf(out, "\"%s\"", sim_strategy_name(results[i].strategy));
         for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
-            if (c != SIM_CAUSE_access)
+            if (shown->cause[c])
                 put_millions(out, over(&results[i], base, c));
         fprintf(out, "\n");
     }
@@ -105,24 +126,28 @@ enum sim_status sim_plot_compare(const struct sim_result *results, size_t count,
                                  const char *path, struct sim_error *error)
 {
     const char *terminal = terminal_of(path);
+    const struct shown shown = shown_of(results, count);
 
     if (!terminal)
         return sim_fail(error, SIM_USAGE, "%s: expected a name ending in .png, .svg or .pdf", path);
     if (strpbrk(path, "'\n") || strpbrk(title, "\"\\\n"))
         return sim_fail(error, SIM_USAGE, "%s: quotes and line ends cannot be plotted", path);
+    if (count == 0 || (count == 1 && sim_out_baseline(results, count)))
+        return sim_fail(error, SIM_USAGE, "%s: nothing to draw: no strategy but the baseline",
+                        path);
     FILE *out = popen("gnuplot", "w");
 
     if (!out)
         return sim_fail(error, SIM_INTERNAL, "gnuplot cannot be started");
     fprintf(out,
             "set terminal %s\nset output '%s'\ntitle_text = \"%s: what each strategy adds\"\nbars "
-            "= %zu\ncolumns = %d\ncolours = \"",
-            terminal, path, name_of(title), count - (sim_out_baseline(results, count) != NULL),
-            (int)SIM_CAUSE_COUNT);
+            "= %zu\ncolours = \"",
+            terminal, path, name_of(title), count - (sim_out_baseline(results, count) != NULL));
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
-        fprintf(out, "%s ", colours[c % (sizeof(colours) / sizeof(colours[0]))]);
+        if (shown.cause[c])
+            fprintf(out, "%s ", colours[(c - 1) % (sizeof(colours) / sizeof(colours[0]))]);
     fprintf(out, "\"\n");
-    put_data(out, results, count);
+    put_data(out, results, count, &shown);
     fputs(sim_plot_compare_script, out);
     if (pclose(out) || access(path, R_OK))
         return sim_fail(error, SIM_INTERNAL, "%s: gnuplot failed (is gnuplot installed?)", path);

@@ -29,4 +29,6 @@ expect 2 "--steps takes a number above 0" "$faultline" selftest pkvm-trace --ste
 expect 2 "unknown kind of record 'wish'" "$faultline" trace dump -k wish "$data/arm64-p.fltrace"
 expect 2 "expected a name ending in .png" \
     "$faultline" compare -S none --plot "$work/plot.gif" "$data/arm64-p.fltrace"
+expect 2 "plot.png: nothing to draw: no strategy but the baseline" \
+    "$faultline" compare -S none --plot "$work/plot.png" "$data/arm64-p.fltrace"
 finish
