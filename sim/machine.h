@@ -152,6 +152,7 @@ struct sim {
     struct sim_page *pages;          /* by frame, from ram_start on, carve-out included */
     uint64_t page_count;
     bool moves_pages; /* placement is not as recorded */
+    bool carves;      /* donated pages come from the carve-out */
     uint64_t place_random;
     uint64_t place_cursor; /* clustered, huge-first: next candidate */
     hyp_pa_t carve_limit;  /* carve-out pages below are set apart */
@@ -312,7 +313,5 @@ enum sim_status sim_place_boot(struct sim *sim, struct sim_error *error);
 /* Moves lend->pa to where the policy wants it; false when the carve-out is exhausted. */
 bool sim_place(struct sim *sim, struct sim_lend *lend);
 void sim_unplace(struct sim *sim, struct sim_lend *lend);
-/* Sets `pages` more pages apart for the carve-out. */
-bool sim_carve_grow(struct sim *sim, uint64_t pages, bool migrate);
 
 #endif

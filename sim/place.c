@@ -4,7 +4,9 @@
  *
  * A placed page and the free page that it went to change places: each stands for the other from
  * then on, so that every recorded access keeps its data and only the neighbourhood changes. The
- * carve-out lends pages of a region of its own and takes them back on reclaim.
+ * carve-out lends pages of a region of its own and takes them back on reclaim. As a policy it only
+ * decides about the place; under the strategy of that name the region is out of the direct map,
+ * too.
  */
 #include <hyp/bits.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 #include "sim/machine.h"
 
 enum { PAGE_SHIFT = 12, HUGE_PAGES = 512, RANDOM_TRIES = 64 };
-enum policy { RECORDED, RANDOM, CLUSTERED, HUGE_FIRST };
+enum policy { RECORDED, RANDOM, CLUSTERED, HUGE_FIRST, CARVE_OUT };
 
 static uint64_t index_of(const struct sim *sim, hyp_pa_t pa)
 {
@@ -24,20 +26,8 @@ static hyp_pa_t pa_of(const struct sim *sim, uint64_t index)
     return hyp_pa_add(sim->layout.ram_start, index << PAGE_SHIFT);
 }
 
-enum sim_status sim_place_boot(struct sim *sim, struct sim_error *error)
-{
-    uint64_t pages = (sim->layout.carve_end.v - sim->layout.carve.v) >> PAGE_SHIFT;
-
-    sim->moves_pages = sim->strategy->carve_out || SIM_GET(&sim->config, place, policy) != RECORDED;
-    sim->place_random = SIM_GET(&sim->config, place, seed);
-    sim->carve_limit = sim->layout.carve;
-    sim->carve_free = calloc(pages ? pages : 1, sizeof(*sim->carve_free));
-    if (!sim->carve_free)
-        return sim_fail(error, SIM_INTERNAL, "out of memory");
-    return SIM_OK;
-}
-
-bool sim_carve_grow(struct sim *sim, uint64_t pages, bool migrate)
+/* Sets `pages` more pages apart for the carve-out. */
+static bool carve_grow(struct sim *sim, uint64_t pages, bool migrate)
 {
     hyp_pa_t start = sim->carve_limit, end = hyp_pa_add(start, pages << PAGE_SHIFT);
 
@@ -48,24 +38,43 @@ bool sim_carve_grow(struct sim *sim, uint64_t pages, bool migrate)
     for (uint64_t i = 0; i < pages; i++) {
         hyp_pa_t pa = hyp_pa_add(start, i << PAGE_SHIFT);
 
-        sim_direct_map_invalid(sim, sim->cpu, pa);
+        if (sim->strategy->carve_out)
+            sim_direct_map_invalid(sim, sim->cpu, pa);
         if (migrate)
             sim_charge(sim, SIM_CAUSE_migrate, SIM_COST(sim, migrate_page));
         sim->carve_free[sim->carve_free_count++] =
             (uint32_t)((end.v - sim->layout.carve.v) / 4096 - i - 1);
     }
-    sim_flush_kernel_range(sim, sim->cpu, start, pages);
+    if (sim->strategy->carve_out)
+        sim_flush_kernel_range(sim, sim->cpu, start, pages);
     sim->carve_limit = end;
     if (sim->carve_free_count > sim->stats.count[SIM_COUNT_stranded_peak])
         sim->stats.count[SIM_COUNT_stranded_peak] = sim->carve_free_count;
     return true;
 }
 
+enum sim_status sim_place_boot(struct sim *sim, struct sim_error *error)
+{
+    uint64_t pages = (sim->layout.carve_end.v - sim->layout.carve.v) >> PAGE_SHIFT;
+
+    sim->carves = sim->strategy->carve_out || SIM_GET(&sim->config, place, policy) == CARVE_OUT;
+    sim->moves_pages = sim->carves || SIM_GET(&sim->config, place, policy) != RECORDED;
+    sim->place_random = SIM_GET(&sim->config, place, seed);
+    sim->carve_limit = sim->layout.carve;
+    sim->carve_free = calloc(pages ? pages : 1, sizeof(*sim->carve_free));
+    if (!sim->carve_free)
+        return sim_fail(error, SIM_INTERNAL, "out of memory");
+    if (sim->carves && !sim->strategy->baseline &&
+        !carve_grow(sim, SIM_GET(&sim->config, place, carve_pages), false))
+        return sim_fail(error, SIM_USAGE, "place.carve_pages: the carve-out does not fit");
+    return SIM_OK;
+}
+
 static bool place_in_carve_out(struct sim *sim, struct sim_lend *lend)
 {
     uint64_t grow = SIM_GET(&sim->config, place, carve_grow);
 
-    if (!sim->carve_free_count && !sim_carve_grow(sim, grow, true))
+    if (!sim->carve_free_count && !carve_grow(sim, grow, true))
         return false;
     lend->pa = hyp_pa_add(sim->layout.carve,
                           (uint64_t)sim->carve_free[--sim->carve_free_count] << PAGE_SHIFT);
@@ -140,7 +149,7 @@ bool sim_place(struct sim *sim, struct sim_lend *lend)
     enum policy policy = (enum policy)SIM_GET(&sim->config, place, policy);
     uint64_t from = index_of(sim, lend->recorded);
 
-    if (sim->strategy->carve_out)
+    if (sim->carves)
         return place_in_carve_out(sim, lend);
     lend->pa = pa_of(sim, from ^ lend->page->moved);
     if (policy == RECORDED || lend->page->moved)
@@ -156,7 +165,7 @@ bool sim_place(struct sim *sim, struct sim_lend *lend)
 
 void sim_unplace(struct sim *sim, struct sim_lend *lend)
 {
-    if (!sim->strategy->carve_out)
+    if (!sim->carves)
         return;
     sim->carve_free[sim->carve_free_count++] =
         (uint32_t)((lend->pa.v - sim->layout.carve.v) >> PAGE_SHIFT);

@@ -12,20 +12,12 @@
  */
 #include "sim/strategy/strategy.h"
 
-static enum sim_status on_setup(struct sim *sim, struct sim_error *error)
-{
-    if (!sim_carve_grow(sim, SIM_GET(&sim->config, place, carve_pages), false))
-        return sim_fail(error, SIM_USAGE, "place.carve_pages: the carve-out does not fit");
-    return SIM_OK;
-}
-
 const struct sim_strategy sim_strategy_carve_out = {
     .name = "carve-out",
     .summary = "lent pages come from a region kept out of the direct map (CMA)",
     .carve_out = true,
     .edits_direct_map = true,
     .stage2 = true,
-    .setup = on_setup,
     .stray = FL_STRAY_STAGE1,
     .donate = sim_lend_donate,
     .reclaim = sim_lend_reclaim,

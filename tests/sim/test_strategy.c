@@ -242,6 +242,24 @@ static void carve_out_never_lends_a_neighbour(void **state)
                      knob(&result, SIM_KNOB_place_carve_pages));
 }
 
+static void as_a_place_the_carve_out_stays_in_the_direct_map(void **state)
+{
+    static struct script script;
+    struct sim_result result;
+
+    (void)state;
+    stray(&script, true, TRACE_OWNER_GUEST);
+    script_set(&script, "place.policy=carve-out");
+    run_checked(&script, "reflect", &result);
+    expect(&result, 0, 0, 0);
+    assert_int_equal(result.stats.count[SIM_COUNT_donations], 1);
+    assert_int_equal(result.stats.count[SIM_COUNT_stranded_peak],
+                     knob(&result, SIM_KNOB_place_carve_pages));
+    assert_int_equal(result.stats.count[SIM_COUNT_flushes], 0);
+    run_checked(&script, "none", &result);
+    assert_int_equal(result.stats.count[SIM_COUNT_stranded_peak], 0);
+}
+
 static void carve_out_grows_when_exhausted_and_fails_when_it_may_not(void **state)
 {
     static struct script script;
@@ -407,6 +425,7 @@ int main(void)
         cmocka_unit_test(batch_flushes_once_for_all_its_pages),
         cmocka_unit_test(batch_that_is_wanted_back_early_is_completed_first),
         cmocka_unit_test(carve_out_never_lends_a_neighbour),
+        cmocka_unit_test(as_a_place_the_carve_out_stays_in_the_direct_map),
         cmocka_unit_test(carve_out_grows_when_exhausted_and_fails_when_it_may_not),
         cmocka_unit_test(completed_access_survives_every_strategy_after_reclaim),
         cmocka_unit_test(ept_inject_costs_exit_injection_fault_and_search),
