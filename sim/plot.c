@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "sim/gnuplot.h"
 #include "sim/out.h"
 
 extern const char sim_plot_compare_script[]; /* made from plots/compare.gp by the build */
@@ -14,19 +14,6 @@ static const char *const colours[] = {
     "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#cc79a7",
     "#999999", "#f0e442", "#8c564b", "#7f3c8d", "#444444", "#bcbd22",
 };
-
-static const char *terminal_of(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-
-    if (dot && !strcmp(dot, ".png"))
-        return "pngcairo size 1200,720 font 'sans,11'";
-    if (dot && !strcmp(dot, ".svg"))
-        return "svg size 1200,720 font 'sans,11'";
-    if (dot && !strcmp(dot, ".pdf"))
-        return "pdfcairo size 12in,7.2in font 'sans,11'";
-    return NULL;
-}
 
 /* A trace's name without its folder. */
 static const char *name_of(const char *path)
@@ -65,10 +52,9 @@ static struct shown shown_of(const struct sim_result *results, size_t count)
     return shown;
 }
 
-/* Millions with three digits: gnuplot reads decimals, the model knows integers only. */
 static void put_millions(FILE *out, uint64_t cycles)
 {
-    fprintf(out, " %" PRIu64 ".%03" PRIu64, cycles / 1000000, cycles / 1000 % 1000);
+    sim_gnuplot_thousandths(out, (int64_t)(cycles / 1000));
 }
 
 /* What stands above the bars: of those that panic, or of those that survive. A point far outside
@@ -125,31 +111,25 @@ static void put_data(FILE *out, const struct sim_result *results, size_t count,
 enum sim_status sim_plot_compare(const struct sim_result *results, size_t count, const char *title,
                                  const char *path, struct sim_error *error)
 {
-    const char *terminal = terminal_of(path);
     const struct shown shown = shown_of(results, count);
+    const bool has_base = sim_out_baseline(results, count) != NULL;
+    struct sim_gnuplot plot;
 
-    if (!terminal)
-        return sim_fail(error, SIM_USAGE, "%s: expected a name ending in .png, .svg or .pdf", path);
-    if (strpbrk(path, "'\n") || strpbrk(title, "\"\\\n"))
-        return sim_fail(error, SIM_USAGE, "%s: quotes and line ends cannot be plotted", path);
-    if (count == 0 || (count == 1 && sim_out_baseline(results, count)))
+    if (strpbrk(title, "\"\\\n"))
+        return sim_fail(error, SIM_USAGE, "%s: quotes and line ends cannot be plotted", title);
+    if (count == has_base)
         return sim_fail(error, SIM_USAGE, "%s: nothing to draw: no strategy but the baseline",
                         path);
-    FILE *out = popen("gnuplot", "w");
+    enum sim_status status = sim_gnuplot_open(&plot, path, 1200, 720, 11, error);
 
-    if (!out)
-        return sim_fail(error, SIM_INTERNAL, "gnuplot cannot be started");
-    fprintf(out,
-            "set terminal %s\nset output '%s'\ntitle_text = \"%s: what each strategy adds\"\nbars "
-            "= %zu\ncolours = \"",
-            terminal, path, name_of(title), count - (sim_out_baseline(results, count) != NULL));
+    if (status != SIM_OK)
+        return status;
+    fprintf(plot.out, "title_text = \"%s: what each strategy adds\"\nbars = %zu\ncolours = \"",
+            name_of(title), count - has_base);
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
         if (shown.cause[c])
-            fprintf(out, "%s ", colours[(c - 1) % (sizeof(colours) / sizeof(colours[0]))]);
-    fprintf(out, "\"\n");
-    put_data(out, results, count, &shown);
-    fputs(sim_plot_compare_script, out);
-    if (pclose(out) || access(path, R_OK))
-        return sim_fail(error, SIM_INTERNAL, "%s: gnuplot failed (is gnuplot installed?)", path);
-    return SIM_OK;
+            fprintf(plot.out, "%s ", colours[(c - 1) % (sizeof(colours) / sizeof(colours[0]))]);
+    fprintf(plot.out, "\"\n");
+    put_data(plot.out, results, count, &shown);
+    return sim_gnuplot_finish(&plot, sim_plot_compare_script, error);
 }
