@@ -304,6 +304,8 @@ int trace_dump(struct trace_source *source, FILE *out, struct trace_error *error
 
 /* ---- helpers ---- */
 
+/* What tells one file from another: a number made of all of its bytes. 0 or -1. */
+int trace_digest(const char *path, uint64_t *digest, struct trace_error *error);
 const char *trace_kind_name(enum trace_kind kind);
 /* Copies into a header of its own; trace_header_free releases what the copy holds. */
 int trace_header_copy(struct trace_header *to, const struct trace_header *from);
