@@ -5,23 +5,25 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "sim/sim.h"
 
 struct plan {
     const char *path;
-    const struct sim_config *config;
-    const struct sim_strategy *const *strategies;
+    const struct sim_run *runs;
     size_t count;
-    struct sim_result *results;
-    struct sim_error *errors;
     atomic_size_t next;
     atomic_bool failed;
-    pthread_mutex_t progress_lock;
+    pthread_mutex_t lock; /* of what follows */
+    sim_done_fn *done;
     sim_progress_fn *progress;
     void *arg;
-    uint64_t done;
+    uint64_t position;
+    enum sim_status status; /* of the first failure, by the order of runs */
+    size_t first;
+    struct sim_error *error;
 };
 
 struct ticker {
@@ -34,16 +36,16 @@ static void tick(void *arg, uint64_t position)
     struct ticker *ticker = arg;
     struct plan *plan = ticker->plan;
 
-    pthread_mutex_lock(&plan->progress_lock);
-    plan->done += position - ticker->last;
-    plan->progress(plan->arg, plan->done);
-    pthread_mutex_unlock(&plan->progress_lock);
+    pthread_mutex_lock(&plan->lock);
+    plan->position += position - ticker->last;
+    plan->progress(plan->arg, plan->position);
+    pthread_mutex_unlock(&plan->lock);
     ticker->last = position;
 }
 
-static enum sim_status run_one(struct plan *plan, size_t i)
+static enum sim_status run_one(struct plan *plan, size_t i, struct sim_result *result,
+                               struct sim_error *error)
 {
-    struct sim_error *error = &plan->errors[i];
     struct ticker ticker = {.plan = plan};
     struct trace_error trace_error;
     struct trace_source *source = trace_open(plan->path, &trace_error);
@@ -51,12 +53,12 @@ static enum sim_status run_one(struct plan *plan, size_t i)
 
     if (!source)
         return sim_fail(error, SIM_BAD_INPUT, "%s", trace_error.text);
-    enum sim_status status =
-        sim_open(&sim, plan->config, plan->strategies[i], source->header(source), error);
+    enum sim_status status = sim_open(&sim, &plan->runs[i].config, plan->runs[i].strategy,
+                                      source->header(source), error);
 
     if (status == SIM_OK) {
         status = sim_replay(sim, source, plan->progress ? tick : NULL, &ticker, error);
-        sim_result(sim, &plan->results[i]);
+        sim_result(sim, result);
         sim_close(sim);
     }
     source->close(source);
@@ -66,14 +68,81 @@ static enum sim_status run_one(struct plan *plan, size_t i)
 static void *worker(void *arg)
 {
     struct plan *plan = arg;
+    struct sim_result *result = malloc(sizeof(*result));
     size_t i;
 
     while (!atomic_load(&plan->failed) && (i = atomic_fetch_add(&plan->next, 1)) < plan->count) {
-        plan->errors[i].status = SIM_OK;
-        if (run_one(plan, i) != SIM_OK)
+        struct sim_error error = {.status = SIM_OK};
+        enum sim_status status = result ? run_one(plan, i, result, &error)
+                                        : sim_fail(&error, SIM_INTERNAL, "out of memory");
+
+        pthread_mutex_lock(&plan->lock);
+        status = plan->done(plan->arg, i, status == SIM_OK ? result : NULL, &error);
+        if (status != SIM_OK && i < plan->first) {
+            plan->first = i;
+            plan->status = status;
+            *plan->error = error;
+        }
+        pthread_mutex_unlock(&plan->lock);
+        if (status != SIM_OK)
             atomic_store(&plan->failed, true);
     }
+    free(result);
     return NULL;
+}
+
+enum sim_status sim_run_many(const char *path, const struct sim_run *runs, size_t count,
+                             unsigned int jobs, sim_done_fn *done, sim_progress_fn *progress,
+                             void *arg, struct sim_error *error)
+{
+    struct plan plan = {
+        .path = path,
+        .runs = runs,
+        .count = count,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .done = done,
+        .progress = progress,
+        .arg = arg,
+        .first = SIZE_MAX,
+        .error = error,
+    };
+    pthread_t threads[64];
+    unsigned int started = 0;
+
+    while (started + 1 < jobs && started + 1 < count &&
+           started < sizeof(threads) / sizeof(threads[0]) &&
+           !pthread_create(&threads[started], NULL, worker, &plan))
+        started++;
+    worker(&plan);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    return plan.status;
+}
+
+/* ---- one configuration, many strategies ---- */
+
+struct comparison {
+    struct sim_result *results;
+    sim_progress_fn *progress;
+    void *arg;
+};
+
+static enum sim_status keep_result(void *arg, size_t index, const struct sim_result *result,
+                                   struct sim_error *error)
+{
+    struct comparison *comparison = arg;
+
+    if (!result)
+        return error->status;
+    comparison->results[index] = *result;
+    return SIM_OK;
+}
+
+static void pass_progress(void *arg, uint64_t position)
+{
+    struct comparison *comparison = arg;
+
+    comparison->progress(comparison->arg, position);
 }
 
 enum sim_status sim_compare(const char *path, const struct sim_config *config,
@@ -81,36 +150,17 @@ enum sim_status sim_compare(const char *path, const struct sim_config *config,
                             unsigned int jobs, struct sim_result *results,
                             sim_progress_fn *progress, void *arg, struct sim_error *error)
 {
-    struct plan plan = {
-        .path = path,
-        .config = config,
-        .strategies = strategies,
-        .count = count,
-        .results = results,
-        .errors = calloc(count ? count : 1, sizeof(*plan.errors)),
-        .progress_lock = PTHREAD_MUTEX_INITIALIZER,
-        .progress = progress,
-        .arg = arg,
-    };
-    pthread_t threads[64];
-    unsigned int started = 0;
-    enum sim_status status = SIM_OK;
+    struct comparison comparison = {results, progress, arg};
+    struct sim_run *runs = calloc(count ? count : 1, sizeof(*runs));
 
-    if (!plan.errors)
+    if (!runs)
         return sim_fail(error, SIM_INTERNAL, "out of memory");
-    while (started + 1 < jobs && started < sizeof(threads) / sizeof(threads[0]) &&
-           !pthread_create(&threads[started], NULL, worker, &plan))
-        started++;
-    worker(&plan);
-    while (started > 0)
-        pthread_join(threads[--started], NULL);
-    for (size_t i = 0; i < count && status == SIM_OK; i++) {
-        if (plan.errors[i].status != SIM_OK) {
-            *error = plan.errors[i];
-            status = error->status;
-        }
-    }
-    free(plan.errors);
+    for (size_t i = 0; i < count; i++)
+        runs[i] = (struct sim_run){strategies[i], *config};
+    enum sim_status status = sim_run_many(path, runs, count, jobs, keep_result,
+                                          progress ? pass_progress : NULL, &comparison, error);
+
+    free(runs);
     return status;
 }
 

@@ -102,38 +102,42 @@ static void table_causes(const struct sim_result *results, size_t count, FILE *o
     }
 }
 
-/* Calls `column` for every figure of a result, in one fixed order. */
-typedef void column_fn(void *arg, const char *group, const char *name, const char *text,
-                       uint64_t value);
-
-static void each_column(const struct sim_result *result, column_fn *column, void *arg)
+/* A name made of two parts. */
+static void put_column(sim_column_fn *column, void *arg, const char *group, const char *name,
+                       uint64_t value)
 {
-    column(arg, "", "strategy", sim_strategy_name(result->strategy), 0);
-    column(arg, "", "records", NULL, result->records);
-    column(arg, "", "cycles", NULL, sim_stats_cycles(&result->stats));
+    char joined[96];
+
+    snprintf(joined, sizeof(joined), "%s%s", group, name);
+    column(arg, joined, NULL, value);
+}
+
+void sim_out_columns(const struct sim_result *result, sim_column_fn *column, void *arg)
+{
+    column(arg, "strategy", sim_strategy_name(result->strategy), 0);
+    column(arg, "records", NULL, result->records);
+    column(arg, "cycles", NULL, sim_stats_cycles(&result->stats));
     for (size_t i = 0; i < SIM_CAUSE_COUNT; i++)
-        column(arg, "cycles.", sim_causes[i].name, NULL, result->stats.cycles[i]);
+        put_column(column, arg, "cycles.", sim_causes[i].name, result->stats.cycles[i]);
     for (size_t i = 0; i < SIM_COUNT_COUNT; i++)
-        column(arg, "", sim_counts[i].name, NULL, result->stats.count[i]);
-    column(arg, "", "stray_p50", NULL, sim_histogram_percentile(result->stats.stray_latency, 50));
-    column(arg, "", "stray_p90", NULL, sim_histogram_percentile(result->stats.stray_latency, 90));
-    column(arg, "", "stray_p99", NULL, sim_histogram_percentile(result->stats.stray_latency, 99));
+        column(arg, sim_counts[i].name, NULL, result->stats.count[i]);
+    column(arg, "stray_p50", NULL, sim_histogram_percentile(result->stats.stray_latency, 50));
+    column(arg, "stray_p90", NULL, sim_histogram_percentile(result->stats.stray_latency, 90));
+    column(arg, "stray_p99", NULL, sim_histogram_percentile(result->stats.stray_latency, 99));
     for (unsigned int i = 0; i < MMU_COUNTER_COUNT; i++)
-        column(arg, "mmu.", mmu_counter_text((enum mmu_counter)i)->name, NULL, result->mmu.v[i]);
+        put_column(column, arg, "mmu.", mmu_counter_text((enum mmu_counter)i)->name,
+                   result->mmu.v[i]);
     for (size_t i = 0; i < SIM_KNOB_COUNT; i++) {
         char text[64];
 
         sim_config_format(&result->config, (enum sim_knob)i, text, sizeof(text));
-        column(arg, "", sim_knobs[i].key, text, 0);
+        column(arg, sim_knobs[i].key, text, 0);
     }
 }
 
-/* The columns of row `index`; what the rows are is the function's business. */
-typedef void each_fn(const void *rows, size_t index, column_fn *column, void *arg);
-
-static void each_of_result(const void *rows, size_t index, column_fn *column, void *arg)
+static void each_of_result(const void *rows, size_t index, sim_column_fn *column, void *arg)
 {
-    each_column((const struct sim_result *)rows + index, column, arg);
+    sim_out_columns((const struct sim_result *)rows + index, column, arg);
 }
 
 struct tsv {
@@ -141,8 +145,7 @@ struct tsv {
     bool names, started;
 };
 
-static void tsv_column(void *arg, const char *group, const char *name, const char *text,
-                       uint64_t value)
+static void tsv_column(void *arg, const char *name, const char *text, uint64_t value)
 {
     struct tsv *tsv = arg;
 
@@ -150,14 +153,14 @@ static void tsv_column(void *arg, const char *group, const char *name, const cha
         fputc('\t', tsv->out);
     tsv->started = true;
     if (tsv->names)
-        fprintf(tsv->out, "%s%s", group, name);
+        fputs(name, tsv->out);
     else if (text)
         fputs(text, tsv->out);
     else
         fprintf(tsv->out, "%" PRIu64, value);
 }
 
-static void out_tsv(each_fn *each, const void *rows, size_t count, FILE *out)
+void sim_out_tsv(sim_each_fn *each, const void *rows, size_t count, FILE *out)
 {
     for (size_t i = 0; i < count; i++) {
         struct tsv names = {out, true, false}, values = {out, false, false};
@@ -171,17 +174,14 @@ static void out_tsv(each_fn *each, const void *rows, size_t count, FILE *out)
     }
 }
 
-static void json_column(void *arg, const char *group, const char *name, const char *text,
-                        uint64_t value)
+static void json_column(void *arg, const char *name, const char *text, uint64_t value)
 {
     json_t *object = arg;
-    char key[96];
 
-    snprintf(key, sizeof(key), "%s%s", group, name);
-    json_object_set_new(object, key, text ? json_string(text) : json_integer((json_int_t)value));
+    json_object_set_new(object, name, text ? json_string(text) : json_integer((json_int_t)value));
 }
 
-static void out_json(each_fn *each, const void *rows, size_t count, FILE *out)
+void sim_out_json(sim_each_fn *each, const void *rows, size_t count, FILE *out)
 {
     json_t *array = json_array();
 
@@ -205,10 +205,10 @@ void sim_out_results(const struct sim_result *results, size_t count, enum sim_fo
         table_causes(results, count, out);
         break;
     case SIM_FORMAT_TSV:
-        out_tsv(each_of_result, results, count, out);
+        sim_out_tsv(each_of_result, results, count, out);
         break;
     case SIM_FORMAT_JSON:
-        out_json(each_of_result, results, count, out);
+        sim_out_json(each_of_result, results, count, out);
         break;
     }
 }
@@ -278,19 +278,19 @@ void sim_out_counters(const struct sim_result *result, FILE *out)
 
 /* ---- guests ---- */
 
-static void each_of_guest(const void *rows, size_t index, column_fn *column, void *arg)
+static void each_of_guest(const void *rows, size_t index, sim_column_fn *column, void *arg)
 {
     const struct sim_guest_result *guest = (const struct sim_guest_result *)rows + index;
 
-    column(arg, "guest.", "image", guest->image, 0);
-    column(arg, "guest.", "end", sim_guest_end_name(guest->end), 0);
-    column(arg, "guest.", "status", NULL, guest->status);
-    column(arg, "guest.", "text", guest->text, 0);
-    column(arg, "guest.", "instructions", NULL, guest->instructions);
-    column(arg, "guest.", "cycles", NULL, guest->cycles);
+    column(arg, "guest.image", guest->image, 0);
+    column(arg, "guest.end", sim_guest_end_name(guest->end), 0);
+    column(arg, "guest.status", NULL, guest->status);
+    column(arg, "guest.text", guest->text, 0);
+    column(arg, "guest.instructions", NULL, guest->instructions);
+    column(arg, "guest.cycles", NULL, guest->cycles);
     for (size_t i = 0; i < guest->tallies; i++)
-        column(arg, "tally.", guest->tally[i].name, NULL, guest->tally[i].value);
-    each_column(&guest->run, column, arg);
+        put_column(column, arg, "tally.", guest->tally[i].name, guest->tally[i].value);
+    sim_out_columns(&guest->run, column, arg);
 }
 
 static void guest_table(const struct sim_guest_result *guests, size_t count, FILE *out)
@@ -351,10 +351,10 @@ void sim_out_guests(const struct sim_guest_result *guests, size_t count, enum si
                         guests[i].text);
         break;
     case SIM_FORMAT_TSV:
-        out_tsv(each_of_guest, guests, count, out);
+        sim_out_tsv(each_of_guest, guests, count, out);
         break;
     case SIM_FORMAT_JSON:
-        out_json(each_of_guest, guests, count, out);
+        sim_out_json(each_of_guest, guests, count, out);
         break;
     }
 }

@@ -16,6 +16,17 @@ const struct sim_result *sim_out_baseline(const struct sim_result *results, size
  */
 void sim_out_results(const struct sim_result *results, size_t count, enum sim_format format,
                      FILE *out);
+/* Calls `column` for every figure of a result, in one fixed order: a name, and either a text or a
+ * value. Knobs come last. */
+typedef void sim_column_fn(void *arg, const char *name, const char *text, uint64_t value);
+void sim_out_columns(const struct sim_result *result, sim_column_fn *column, void *arg);
+
+/* The columns of row `index`; what the rows are is the function's business. */
+typedef void sim_each_fn(const void *rows, size_t index, sim_column_fn *column, void *arg);
+/* Rows as TSV with a line of names, or as a JSON array of objects. */
+void sim_out_tsv(sim_each_fn *each, const void *rows, size_t count, FILE *out);
+void sim_out_json(sim_each_fn *each, const void *rows, size_t count, FILE *out);
+
 /* "recorded faults: N, predicted: N, missed: N, spurious: N". */
 void sim_out_check(const struct sim_result *result, FILE *out);
 /* One paragraph for each stray that a result reports, panics first. */

@@ -100,9 +100,25 @@ enum sim_status sim_strategies_for(const char *path, const struct sim_strategy *
 enum sim_status sim_check_recording(const char *path, const struct sim_config *config,
                                     struct sim_result *result, struct sim_error *error);
 
+struct sim_run {
+    const struct sim_strategy *strategy;
+    struct sim_config config;
+};
+
 /*
- * Replays the trace at `path` under each strategy, `jobs` at a time; the results do not depend on
- * `jobs`. results[i] belongs to strategies[i].
+ * Gets each run as it ends, in any order, but one at a time: its result, or NULL and what was wrong
+ * with it. Anything but SIM_OK (with the error filled, if it was not) ends the other runs, too.
+ */
+typedef enum sim_status sim_done_fn(void *arg, size_t index, const struct sim_result *result,
+                                    struct sim_error *error);
+
+/* Replays the trace at `path` for each run, `jobs` at a time; results do not depend on `jobs`. */
+enum sim_status sim_run_many(const char *path, const struct sim_run *runs, size_t count,
+                             unsigned int jobs, sim_done_fn *done, sim_progress_fn *progress,
+                             void *arg, struct sim_error *error);
+
+/*
+ * The same with one configuration under each strategy. results[i] belongs to strategies[i].
  */
 enum sim_status sim_compare(const char *path, const struct sim_config *config,
                             const struct sim_strategy *const *strategies, size_t count,
