@@ -5,16 +5,33 @@
 #include <string.h>
 #include <unistd.h>
 
-enum sim_status sim_gnuplot_open(struct sim_gnuplot *plot, const char *path, unsigned int width,
-                                 unsigned int height, unsigned int font, struct sim_error *error)
+/* What follows the last dot. */
+static const char *form_of(const char *path)
 {
     const char *dot = strrchr(path, '.');
-    const char *form = dot ? dot + 1 : "";
+
+    return dot ? dot + 1 : "";
+}
+
+enum sim_status sim_gnuplot_check(const char *path, struct sim_error *error)
+{
+    const char *form = form_of(path);
 
     if (strcmp(form, "png") && strcmp(form, "svg") && strcmp(form, "pdf"))
         return sim_fail(error, SIM_USAGE, "%s: expected a name ending in .png, .svg or .pdf", path);
     if (strpbrk(path, "'\n"))
         return sim_fail(error, SIM_USAGE, "%s: quotes and line ends cannot be plotted", path);
+    return SIM_OK;
+}
+
+enum sim_status sim_gnuplot_open(struct sim_gnuplot *plot, const char *path, unsigned int width,
+                                 unsigned int height, unsigned int font, struct sim_error *error)
+{
+    const char *form = form_of(path);
+    enum sim_status status = sim_gnuplot_check(path, error);
+
+    if (status != SIM_OK)
+        return status;
     plot->path = path;
     plot->out = popen("gnuplot", "w");
     if (!plot->out)

@@ -13,10 +13,9 @@ struct sim_gnuplot {
     const char *path;
 };
 
-/*
- * A picture of width x height points at `path`, a name that ends in .png, .svg or .pdf: SIM_USAGE
- * for any other, before anything is started.
- */
+/* SIM_USAGE unless `path` ends in .png, .svg or .pdf, and gnuplot can write it down. */
+enum sim_status sim_gnuplot_check(const char *path, struct sim_error *error);
+/* A picture of width x height points at `path`, which is checked first. */
 enum sim_status sim_gnuplot_open(struct sim_gnuplot *plot, const char *path, unsigned int width,
                                  unsigned int height, unsigned int font, struct sim_error *error);
 /* Sends the script and waits for the picture. */

@@ -11,6 +11,8 @@
 /* A subcommand gets its own argv, argv[0] being "faultline NAME"; it returns an enum sim_status. */
 int cmd_replay(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
@@ -29,9 +31,21 @@ extern const struct argp cli_config_argp;
 /* Arguments that end the program when they are wrong. */
 void cli_parse_format(const char *text, enum sim_format *format, struct argp_state *state);
 const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_state *state);
+/* "A,B,..." into `strategies`, which has room for SIM_STRATEGIES_MAX; returns how many. */
+size_t cli_parse_strategies(char *list, const struct sim_strategy **strategies,
+                            struct argp_state *state);
+/* Runs at a time: 1 to 64; by default one for each processor. */
+unsigned int cli_parse_jobs(const char *text, struct argp_state *state);
+unsigned int cli_default_jobs(void);
+/* The name of a picture, as gnuplot can make it. */
+const char *cli_parse_picture(const char *path, struct argp_state *state);
 /* The one argument of its kind: a second one is a usage error. */
 void cli_parse_single(const char *text, const char **argument, struct argp_state *state);
 
+/* A path without its folders. */
+const char *cli_base_name(const char *path);
+/* Records of a trace, 0 where only reading it would tell. */
+uint64_t cli_trace_length(const char *path);
 /* Runs argp with the exit status of this program for usage errors. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints "faultline: ..." and gives back the status. */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sim/cli/cmd.h"
 
@@ -30,30 +29,16 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void parse_strategies(struct arguments *args, char *list, struct argp_state *state)
-{
-    args->count = 0;
-    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-        const struct sim_strategy *strategy = cli_parse_strategy(name, state);
-
-        if (args->count == SIM_STRATEGIES_MAX)
-            argp_failure(state, SIM_USAGE, 0, "too many strategies");
-        else
-            args->strategies[args->count++] = strategy;
-    }
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *args = state->input;
-    char *end;
 
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &args->config;
         return 0;
     case 'S':
-        parse_strategies(args, arg, state);
+        args->count = cli_parse_strategies(arg, args->strategies, state);
         return 0;
     case 'f':
         cli_parse_format(arg, &args->format, state);
@@ -62,12 +47,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (args->plot_count == PLOTS_MAX)
             argp_failure(state, SIM_USAGE, 0, "too many plots");
         else
-            args->plots[args->plot_count++] = arg;
+            args->plots[args->plot_count++] = cli_parse_picture(arg, state);
         return 0;
     case 'j':
-        args->jobs = (unsigned int)strtoul(arg, &end, 10);
-        if (*end || !args->jobs || args->jobs > 64)
-            argp_failure(state, SIM_USAGE, 0, "--jobs takes 1 to 64, not '%s'", arg);
+        args->jobs = cli_parse_jobs(arg, state);
         return 0;
     case ARGP_KEY_ARG:
         cli_parse_single(arg, &args->trace, state);
@@ -84,18 +67,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Records of a trace, 0 where only reading it would tell. */
-static uint64_t length_of(const char *path)
-{
-    struct trace_error error;
-    struct trace_source *source = trace_open(path, &error);
-    uint64_t length = source ? trace_length(source) : 0;
-
-    if (source)
-        source->close(source);
-    return length;
-}
-
 static enum sim_status run(const struct arguments *args, struct sim_result *results,
                            struct sim_error *error)
 {
@@ -104,7 +75,7 @@ static enum sim_status run(const struct arguments *args, struct sim_result *resu
     FILE *check_out = args->format == SIM_FORMAT_TABLE ? stdout : stderr;
     bool stale = false;
 
-    cli_progress_begin(&progress, length_of(args->trace) * args->count);
+    cli_progress_begin(&progress, cli_trace_length(args->trace) * args->count);
     enum sim_status status =
         sim_compare(args->trace, &args->config, args->strategies, args->count, args->jobs, results,
                     progress.on ? cli_progress : NULL, &progress, error);
@@ -143,9 +114,8 @@ int cmd_compare(int argc, char **argv)
     };
     struct arguments args = {0};
     struct sim_error error;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-    args.jobs = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned int)processors;
+    args.jobs = cli_default_jobs();
     sim_config_init(&args.config);
     cli_parse(&argp, argc, argv, &args);
     if (!args.count &&

@@ -64,7 +64,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         add_file(args, arg, state);
         return 0;
     case 'p':
-        args->plot = arg;
+        args->plot = cli_parse_picture(arg, state);
         return 0;
     case 'n':
         args->slots_max = number("--max-slots", arg, UINT64_C(1) << 24, state);

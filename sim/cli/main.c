@@ -12,6 +12,8 @@ static const struct {
 } commands[] = {
     {"replay", cmd_replay, "replay one trace under one strategy"},
     {"compare", cmd_compare, "replay one trace under many strategies; table and plot"},
+    {"sweep", cmd_sweep, "replay one trace with every combination of some parameters"},
+    {"plot", cmd_plot, "draw the results of a sweep"},
     {"guest", cmd_guest, "run a guest image under one strategy or all"},
     {"import", cmd_import, "turn a recording into a trace"},
     {"trace", cmd_trace, "look at, print or cut a trace"},

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "sim/cli/cmd.h"
+#include "sim/gnuplot.h"
 
 static error_t parse_config(int key, char *arg, struct argp_state *state)
 {
@@ -46,6 +48,66 @@ const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_stat
         argp_failure(state, SIM_USAGE, 0, "unknown strategy '%s' (see 'faultline strategies')",
                      name);
     return strategy;
+}
+
+size_t cli_parse_strategies(char *list, const struct sim_strategy **strategies,
+                            struct argp_state *state)
+{
+    size_t count = 0;
+
+    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+        const struct sim_strategy *strategy = cli_parse_strategy(name, state);
+
+        if (count == SIM_STRATEGIES_MAX)
+            argp_failure(state, SIM_USAGE, 0, "too many strategies");
+        else
+            strategies[count++] = strategy;
+    }
+    return count;
+}
+
+unsigned int cli_parse_jobs(const char *text, struct argp_state *state)
+{
+    char *end;
+    unsigned long jobs = strtoul(text, &end, 10);
+
+    if (*end || !jobs || jobs > 64)
+        argp_failure(state, SIM_USAGE, 0, "--jobs takes 1 to 64, not '%s'", text);
+    return (unsigned int)jobs;
+}
+
+unsigned int cli_default_jobs(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors < 1 ? 1 : processors > 64 ? 64 : (unsigned int)processors;
+}
+
+const char *cli_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+uint64_t cli_trace_length(const char *path)
+{
+    struct trace_error error;
+    struct trace_source *source = trace_open(path, &error);
+    uint64_t length = source ? trace_length(source) : 0;
+
+    if (source)
+        source->close(source);
+    return length;
+}
+
+const char *cli_parse_picture(const char *path, struct argp_state *state)
+{
+    struct sim_error error;
+
+    if (sim_gnuplot_check(path, &error) != SIM_OK)
+        argp_failure(state, SIM_USAGE, 0, "%s", error.text);
+    return path;
 }
 
 void cli_parse_single(const char *text, const char **argument, struct argp_state *state)
