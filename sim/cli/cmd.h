@@ -31,12 +31,6 @@ extern const struct argp cli_config_argp;
 /* Arguments that end the program when they are wrong. */
 void cli_parse_format(const char *text, enum sim_format *format, struct argp_state *state);
 const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_state *state);
-/* "A,B,..." into `strategies`, which has room for SIM_STRATEGIES_MAX; returns how many. */
-size_t cli_parse_strategies(char *list, const struct sim_strategy **strategies,
-                            struct argp_state *state);
-/* Runs at a time: 1 to 64; by default one for each processor. */
-unsigned int cli_parse_jobs(const char *text, struct argp_state *state);
-unsigned int cli_default_jobs(void);
 /* The name of a picture, as gnuplot can make it. */
 const char *cli_parse_picture(const char *path, struct argp_state *state);
 /* The one argument of its kind: a second one is a usage error. */
@@ -46,6 +40,21 @@ void cli_parse_single(const char *text, const char **argument, struct argp_state
 const char *cli_base_name(const char *path);
 /* Records of a trace, 0 where only reading it would tell. */
 uint64_t cli_trace_length(const char *path);
+/* What commands with many runs of one trace have in common: TRACE, which is read more than once,
+ * and -S, -f, -j. Child parser; its input is a struct cli_runs that cli_runs_init() filled. */
+struct cli_runs {
+    const char *trace;
+    const struct sim_strategy *strategies[SIM_STRATEGIES_MAX];
+    size_t count; /* of strategies; 0: all that fit, see cli_runs_strategies() */
+    enum sim_format format;
+    unsigned int jobs;
+};
+
+extern const struct argp cli_runs_argp;
+void cli_runs_init(struct cli_runs *runs);
+/* Fills in all strategies that fit the trace when none was named. */
+enum sim_status cli_runs_strategies(struct cli_runs *runs, struct sim_error *error);
+
 /* Runs argp with the exit status of this program for usage errors. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints "faultline: ..." and gives back the status. */

@@ -10,22 +10,14 @@ enum { PLOTS_MAX = 4 };
 
 struct arguments {
     struct sim_config config;
-    const char *trace;
-    const struct sim_strategy *strategies[SIM_STRATEGIES_MAX];
-    size_t count;
+    struct cli_runs runs;
     const char *plots[PLOTS_MAX];
     size_t plot_count;
-    enum sim_format format;
-    unsigned int jobs;
 };
 
 static const struct argp_option options[] = {
-    {"strategies", 'S', "A,B,...", 0, "Strategies to compare; default: all that fit the machine",
-     0},
-    {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 0},
     {"plot", 'p', "FILE", 0, "Draw cycles by cause into FILE (.png, .svg, .pdf); may be repeated",
      0},
-    {"jobs", 'j', "N", 0, "Runs at a time; default: one for each processor", 0},
     {0},
 };
 
@@ -35,32 +27,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &args->config;
-        return 0;
-    case 'S':
-        args->count = cli_parse_strategies(arg, args->strategies, state);
-        return 0;
-    case 'f':
-        cli_parse_format(arg, &args->format, state);
+        state->child_inputs[0] = &args->runs;
+        state->child_inputs[1] = &args->config;
         return 0;
     case 'p':
         if (args->plot_count == PLOTS_MAX)
             argp_failure(state, SIM_USAGE, 0, "too many plots");
         else
             args->plots[args->plot_count++] = cli_parse_picture(arg, state);
-        return 0;
-    case 'j':
-        args->jobs = cli_parse_jobs(arg, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        cli_parse_single(arg, &args->trace, state);
-        return 0;
-    case ARGP_KEY_END:
-        if (!args->trace)
-            argp_usage(state);
-        else if (!strcmp(args->trace, "-"))
-            argp_failure(state, SIM_USAGE, 0,
-                         "compare reads its trace more than once: standard input will not do");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -70,28 +44,29 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static enum sim_status run(const struct arguments *args, struct sim_result *results,
                            struct sim_error *error)
 {
+    const struct cli_runs *runs = &args->runs;
     static struct sim_result check;
     struct cli_progress progress;
-    FILE *check_out = args->format == SIM_FORMAT_TABLE ? stdout : stderr;
+    FILE *check_out = runs->format == SIM_FORMAT_TABLE ? stdout : stderr;
     bool stale = false;
 
-    cli_progress_begin(&progress, cli_trace_length(args->trace) * args->count);
+    cli_progress_begin(&progress, cli_trace_length(runs->trace) * runs->count);
     enum sim_status status =
-        sim_compare(args->trace, &args->config, args->strategies, args->count, args->jobs, results,
+        sim_compare(runs->trace, &args->config, runs->strategies, runs->count, runs->jobs, results,
                     progress.on ? cli_progress : NULL, &progress, error);
 
     cli_progress_end(&progress);
     if (status != SIM_OK)
         return status;
-    sim_out_results(results, args->count, args->format, stdout);
-    status = sim_check_recording(args->trace, &args->config, &check, error);
+    sim_out_results(results, runs->count, runs->format, stdout);
+    status = sim_check_recording(runs->trace, &args->config, &check, error);
     if (status != SIM_OK)
         return status;
     fprintf(check_out, "\n");
     sim_out_check(&check, check_out);
     for (size_t i = 0; i < args->plot_count && status == SIM_OK; i++)
-        status = sim_plot_compare(results, args->count, args->trace, args->plots[i], error);
-    for (size_t i = 0; i < args->count; i++)
+        status = sim_plot_compare(results, runs->count, runs->trace, args->plots[i], error);
+    for (size_t i = 0; i < runs->count; i++)
         stale |= results[i].stats.count[SIM_COUNT_stale_uses] != 0;
     if (status == SIM_OK && (stale || check.missed || check.spurious))
         return SIM_CHECK_FAILED;
@@ -100,7 +75,8 @@ static enum sim_status run(const struct arguments *args, struct sim_result *resu
 
 int cmd_compare(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&cli_config_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&cli_runs_argp, 0, NULL, 0}, {&cli_config_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -115,13 +91,12 @@ int cmd_compare(int argc, char **argv)
     struct arguments args = {0};
     struct sim_error error;
 
-    args.jobs = cli_default_jobs();
+    cli_runs_init(&args.runs);
     sim_config_init(&args.config);
     cli_parse(&argp, argc, argv, &args);
-    if (!args.count &&
-        sim_strategies_for(args.trace, args.strategies, &args.count, &error) != SIM_OK)
+    if (cli_runs_strategies(&args.runs, &error) != SIM_OK)
         return cli_fail(&error);
-    struct sim_result *results = calloc(args.count, sizeof(*results));
+    struct sim_result *results = calloc(args.runs.count, sizeof(*results));
 
     if (!results) {
         sim_fail(&error, SIM_INTERNAL, "out of memory");

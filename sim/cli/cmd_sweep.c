@@ -11,9 +11,8 @@
 
 struct arguments {
     struct sim_grid grid;
-    const char *trace, *file;
-    enum sim_format format;
-    unsigned int jobs;
+    struct cli_runs runs;
+    const char *file;
     bool again;
 };
 
@@ -23,12 +22,9 @@ static const struct argp_option options[] = {
      "may "
      "be repeated",
      0},
-    {"strategies", 'S', "A,B,...", 0, "Strategies to run; default: all that fit the machine", 0},
     {"output", 'o', "FILE", 0,
      "Keep results in this SQLite file, and take from it what is there already", 0},
     {"again", 'A', 0, 0, "Run what is there already, too", 0},
-    {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 0},
-    {"jobs", 'j', "N", 0, "Runs at a time; default: one for each processor", 0},
     {0},
 };
 
@@ -40,7 +36,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &grid->base;
+        state->child_inputs[0] = &args->runs;
+        state->child_inputs[1] = &grid->base;
         return 0;
     case 'a':
         if (grid->axis_count == SIM_AXES_MAX)
@@ -48,30 +45,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         else if (sim_axis_parse(&grid->axes[grid->axis_count++], arg, &error) != SIM_OK)
             argp_failure(state, SIM_USAGE, 0, "%s", error.text);
         return 0;
-    case 'S':
-        grid->strategy_count = cli_parse_strategies(arg, grid->strategies, state);
-        return 0;
     case 'o':
         args->file = arg;
         return 0;
     case 'A':
         args->again = true;
-        return 0;
-    case 'f':
-        cli_parse_format(arg, &args->format, state);
-        return 0;
-    case 'j':
-        args->jobs = cli_parse_jobs(arg, state);
-        return 0;
-    case ARGP_KEY_ARG:
-        cli_parse_single(arg, &args->trace, state);
-        return 0;
-    case ARGP_KEY_END:
-        if (!args->trace)
-            argp_usage(state);
-        else if (!strcmp(args->trace, "-"))
-            argp_failure(state, SIM_USAGE, 0,
-                         "sweep reads its trace more than once: standard input will not do");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -85,8 +63,8 @@ struct sweep {
     struct sim_subject subject;
     struct sim_run *runs; /* that are to be made */
     size_t count, taken;
-    size_t impossible;
-    struct sim_error first_impossible;
+    size_t impossible, first; /* how many, and the first of them */
+    struct sim_error reason;  /* of the first */
     struct cli_progress progress;
 };
 
@@ -100,8 +78,10 @@ static enum sim_status keep(void *arg, size_t index, const struct sim_result *re
     if (error->status != SIM_USAGE)
         return error->status;
     /* Some combinations make no machine; the others can be run all the same. */
-    if (!sweep->impossible++)
-        sweep->first_impossible = *error;
+    if (!sweep->impossible++ || index < sweep->first) {
+        sweep->first = index;
+        sweep->reason = *error;
+    }
     return SIM_OK;
 }
 
@@ -137,17 +117,17 @@ static enum sim_status choose(struct sweep *sweep, struct sim_error *error)
 struct rows {
     struct sweep *sweep;
     struct sim_error *error;
-    enum sim_status status;
+    enum sim_status *status; /* of reading them */
 };
 
 static void row_columns(const void *rows, size_t index, sim_column_fn *column, void *arg)
 {
-    struct rows *r = (struct rows *)(uintptr_t)rows;
+    const struct rows *r = rows;
     bool found;
 
-    if (r->status == SIM_OK)
-        r->status = sim_store_get(r->sweep->store, &r->sweep->subject, &r->sweep->runs[index],
-                                  column, arg, &found, r->error);
+    if (*r->status == SIM_OK)
+        *r->status = sim_store_get(r->sweep->store, &r->sweep->subject, &r->sweep->runs[index],
+                                   column, arg, &found, r->error);
 }
 
 struct figures {
@@ -175,7 +155,7 @@ static int axis_width(const struct sim_axis *axis)
     return length < 12 ? 12 : length;
 }
 
-static void table(struct rows *rows, const struct sim_grid *grid, size_t count)
+static void table(const struct rows *rows, const struct sim_grid *grid, size_t count)
 {
     for (size_t a = 0; a < grid->axis_count; a++)
         printf("%-*s ", axis_width(&grid->axes[a]), sim_knobs[grid->axes[a].knob].key);
@@ -186,6 +166,7 @@ static void table(struct rows *rows, const struct sim_grid *grid, size_t count)
         struct figures f = {0};
 
         row_columns(rows, i, pick, &f);
+        f.cycles = (f.cycles + 5000) / 10000; /* hundredths of a million */
         for (size_t a = 0; a < grid->axis_count; a++) {
             char text[64];
 
@@ -194,8 +175,8 @@ static void table(struct rows *rows, const struct sim_grid *grid, size_t count)
         }
         printf("%-17s %6" PRIu64 ".%02" PRIu64 " %7" PRIu64 " %8" PRIu64 " %7" PRIu64 " %8" PRIu64
                " %8" PRIu64 "\n",
-               sim_strategy_name(run->strategy), f.cycles / 1000000, f.cycles / 10000 % 100,
-               f.strays, f.survived, f.panics, f.exits, f.flushes);
+               sim_strategy_name(run->strategy), f.cycles / 100, f.cycles % 100, f.strays,
+               f.survived, f.panics, f.exits, f.flushes);
     }
 }
 
@@ -203,9 +184,9 @@ static void table(struct rows *rows, const struct sim_grid *grid, size_t count)
 static enum sim_status print(struct sweep *sweep, struct sim_error *error)
 {
     const struct sim_grid *grid = &sweep->args->grid;
-    struct rows rows = {sweep, error, SIM_OK};
     const size_t points = sim_grid_points(grid);
     enum sim_status status = SIM_OK;
+    const struct rows rows = {sweep, error, &status};
     size_t count = 0;
 
     for (size_t i = 0; i < points && status == SIM_OK; i++) {
@@ -217,7 +198,7 @@ static enum sim_status print(struct sweep *sweep, struct sim_error *error)
     }
     if (status != SIM_OK)
         return status;
-    switch (sweep->args->format) {
+    switch (sweep->args->runs.format) {
     case SIM_FORMAT_TABLE:
         table(&rows, grid, count);
         break;
@@ -228,7 +209,7 @@ static enum sim_status print(struct sweep *sweep, struct sim_error *error)
         sim_out_json(row_columns, &rows, count, stdout);
         break;
     }
-    return rows.status;
+    return status;
 }
 
 static enum sim_status run(struct sweep *sweep, struct sim_error *error)
@@ -238,17 +219,18 @@ static enum sim_status run(struct sweep *sweep, struct sim_error *error)
 
     if (status != SIM_OK)
         return status;
-    cli_progress_begin(&sweep->progress, cli_trace_length(args->trace) * sweep->count);
-    status = sim_run_many(args->trace, sweep->runs, sweep->count, args->jobs, keep,
+    cli_progress_begin(&sweep->progress, cli_trace_length(args->runs.trace) * sweep->count);
+    status = sim_run_many(args->runs.trace, sweep->runs, sweep->count, args->runs.jobs, keep,
                           sweep->progress.on ? show : NULL, sweep, error);
     cli_progress_end(&sweep->progress);
+    if (status != SIM_OK)
+        return status;
     fprintf(stderr, "sweep: %zu runs made, %zu taken from %s\n", sweep->count - sweep->impossible,
             sweep->taken, args->file ? args->file : "nowhere");
-    if (status == SIM_OK)
-        status = print(sweep, error);
+    status = print(sweep, error);
     if (status == SIM_OK && sweep->impossible) {
         fprintf(stderr, "sweep: impossible combinations: %zu; the first: %s\n", sweep->impossible,
-                sweep->first_impossible.text);
+                sweep->reason.text);
         status = SIM_CHECK_FAILED;
     }
     return status;
@@ -257,18 +239,18 @@ static enum sim_status run(struct sweep *sweep, struct sim_error *error)
 static enum sim_status open_and_run(struct arguments *args, struct sim_error *error)
 {
     struct sweep sweep = {.args = args,
-                          .subject = {cli_base_name(args->trace), 0, FAULTLINE_VERSION}};
+                          .subject = {cli_base_name(args->runs.trace), 0, FAULTLINE_VERSION}};
     struct trace_error trace_error;
-    enum sim_status status = SIM_OK;
+    enum sim_status status = cli_runs_strategies(&args->runs, error);
 
-    if (!args->grid.strategy_count)
-        status = sim_strategies_for(args->trace, args->grid.strategies, &args->grid.strategy_count,
-                                    error);
-    if (status == SIM_OK)
+    if (status == SIM_OK) {
+        memcpy(args->grid.strategies, args->runs.strategies, sizeof(args->grid.strategies));
+        args->grid.strategy_count = args->runs.count;
         status = sim_grid_check(&args->grid, error);
+    }
     if (status != SIM_OK)
         return status;
-    if (trace_digest(args->trace, &sweep.subject.digest, &trace_error))
+    if (trace_digest(args->runs.trace, &sweep.subject.digest, &trace_error))
         return sim_fail(error, SIM_BAD_INPUT, "%s", trace_error.text);
     sweep.runs = calloc(sim_grid_points(&args->grid) + 1, sizeof(*sweep.runs));
     if (!sweep.runs)
@@ -283,7 +265,8 @@ static enum sim_status open_and_run(struct arguments *args, struct sim_error *er
 
 int cmd_sweep(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&cli_config_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&cli_runs_argp, 0, NULL, 0}, {&cli_config_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -298,7 +281,7 @@ int cmd_sweep(int argc, char **argv)
     static struct arguments args;
     struct sim_error error;
 
-    args.jobs = cli_default_jobs();
+    cli_runs_init(&args.runs);
     sim_config_init(&args.grid.base);
     cli_parse(&argp, argc, argv, &args);
 

@@ -50,39 +50,6 @@ const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_stat
     return strategy;
 }
 
-size_t cli_parse_strategies(char *list, const struct sim_strategy **strategies,
-                            struct argp_state *state)
-{
-    size_t count = 0;
-
-    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-        const struct sim_strategy *strategy = cli_parse_strategy(name, state);
-
-        if (count == SIM_STRATEGIES_MAX)
-            argp_failure(state, SIM_USAGE, 0, "too many strategies");
-        else
-            strategies[count++] = strategy;
-    }
-    return count;
-}
-
-unsigned int cli_parse_jobs(const char *text, struct argp_state *state)
-{
-    char *end;
-    unsigned long jobs = strtoul(text, &end, 10);
-
-    if (*end || !jobs || jobs > 64)
-        argp_failure(state, SIM_USAGE, 0, "--jobs takes 1 to 64, not '%s'", text);
-    return (unsigned int)jobs;
-}
-
-unsigned int cli_default_jobs(void)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return processors < 1 ? 1 : processors > 64 ? 64 : (unsigned int)processors;
-}
-
 const char *cli_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -115,6 +82,84 @@ void cli_parse_single(const char *text, const char **argument, struct argp_state
     if (*argument)
         argp_usage(state);
     *argument = text;
+}
+
+/* ---- many runs ---- */
+
+static void parse_strategies(struct cli_runs *runs, char *list, struct argp_state *state)
+{
+    runs->count = 0;
+    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+        const struct sim_strategy *strategy = cli_parse_strategy(name, state);
+
+        if (runs->count == SIM_STRATEGIES_MAX)
+            argp_failure(state, SIM_USAGE, 0, "too many strategies");
+        else
+            runs->strategies[runs->count++] = strategy;
+    }
+}
+
+static void parse_jobs(struct cli_runs *runs, const char *text, struct argp_state *state)
+{
+    char *end;
+    unsigned long jobs = strtoul(text, &end, 10);
+
+    if (*end || !jobs || jobs > 64)
+        argp_failure(state, SIM_USAGE, 0, "--jobs takes 1 to 64, not '%s'", text);
+    runs->jobs = (unsigned int)jobs;
+}
+
+static error_t parse_runs(int key, char *arg, struct argp_state *state)
+{
+    struct cli_runs *runs = state->input;
+
+    switch (key) {
+    case 'S':
+        parse_strategies(runs, arg, state);
+        return 0;
+    case 'f':
+        cli_parse_format(arg, &runs->format, state);
+        return 0;
+    case 'j':
+        parse_jobs(runs, arg, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        cli_parse_single(arg, &runs->trace, state);
+        return 0;
+    case ARGP_KEY_END:
+        if (!runs->trace)
+            argp_usage(state);
+        else if (!strcmp(runs->trace, "-"))
+            argp_failure(state, SIM_USAGE, 0,
+                         "the trace is read more than once: standard input will not do");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option runs_options[] = {
+    {"strategies", 'S', "A,B,...", 0, "Strategies to run; default: all that fit the machine", 5},
+    {"format", 'f', "FORMAT", 0, "table (default), tsv or json", 5},
+    {"jobs", 'j', "N", 0, "Runs at a time; default: one for each processor", 5},
+    {0},
+};
+
+const struct argp cli_runs_argp = {.options = runs_options, .parser = parse_runs};
+
+void cli_runs_init(struct cli_runs *runs)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    *runs = (struct cli_runs){.jobs = processors < 1    ? 1
+                                      : processors > 64 ? 64
+                                                        : (unsigned int)processors};
+}
+
+enum sim_status cli_runs_strategies(struct cli_runs *runs, struct sim_error *error)
+{
+    return runs->count ? SIM_OK
+                       : sim_strategies_for(runs->trace, runs->strategies, &runs->count, error);
 }
 
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
