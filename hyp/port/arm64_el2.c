@@ -49,13 +49,15 @@ static void el2_pte_read(void *ctx, hyp_pa_t slot, uint64_t *out, unsigned int c
         out[i] = word[i];
 }
 
-/* A page at a time: the fixmap shows one page only. DC ZVA clears 4 << DCZID_EL0.BS bytes. */
+/* What begins in the fixmap's page ends there, and only its first byte has the address that the
+ * fixmap shows: so the whole is found by its beginning. DC ZVA clears 4 << DCZID_EL0.BS bytes. */
 static void el2_page_zero(void *ctx, hyp_pa_t page, uint64_t size)
 {
     const uint64_t line = UINT64_C(4) << (READ(dczid_el0) & 0xf);
+    char *start = (char *)word_at(ctx, page);
 
     for (uint64_t at = 0; at < size; at += line)
-        __asm__ volatile("dc zva, %0" : : "r"(word_at(ctx, hyp_pa_add(page, at))) : "memory");
+        __asm__ volatile("dc zva, %0" : : "r"(start + at) : "memory");
 }
 
 static void el2_barrier(void *ctx, enum hyp_barrier kind)
@@ -130,11 +132,12 @@ static void el2_tlb_inv(void *ctx, const struct hyp_tlb_inv *inv)
 static void el2_cache_sync(void *ctx, hyp_pa_t base, uint64_t size, enum hyp_cache_op op)
 {
     const uint64_t line = UINT64_C(4) << (READ(ctr_el0) >> 16 & 0xf);
+    char *start = (char *)word_at(ctx, base);
 
     if (op == HYP_CACHE_INVAL_POU)
         ASM("ic ialluis"); /* the page is executed at another address than ours */
     for (uint64_t at = 0; op == HYP_CACHE_CLEAN_POC && at < size; at += line)
-        __asm__ volatile("dc civac, %0" : : "r"(word_at(ctx, hyp_pa_add(base, at))) : "memory");
+        __asm__ volatile("dc civac, %0" : : "r"(start + at) : "memory");
     ASM("dsb ish");
 }
 
