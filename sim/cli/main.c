@@ -14,6 +14,7 @@ static const struct {
     {"compare", cmd_compare, "replay one trace under many strategies; table and plot"},
     {"sweep", cmd_sweep, "replay one trace with every combination of some parameters"},
     {"plot", cmd_plot, "draw the results of a sweep"},
+    {"report", cmd_report, "compare some traces on one HTML page"},
     {"guest", cmd_guest, "run a guest image under one strategy or all"},
     {"import", cmd_import, "turn a recording into a trace"},
     {"trace", cmd_trace, "look at, print or cut a trace"},
