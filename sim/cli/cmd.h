@@ -15,6 +15,7 @@ int cmd_sweep(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
+int cmd_generate(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_knobs(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct {
     {"plot", cmd_plot, "draw the results of a sweep"},
     {"report", cmd_report, "compare some traces on one HTML page"},
     {"guest", cmd_guest, "run a guest image under one strategy or all"},
+    {"generate", cmd_generate, "make a trace without a recording"},
     {"import", cmd_import, "turn a recording into a trace"},
     {"trace", cmd_trace, "look at, print or cut a trace"},
     {"knobs", cmd_knobs, "list every parameter"},
