@@ -80,21 +80,36 @@ static inline uint64_t word_of(const struct hyp_page *page)
     return page->share_count | (uint64_t)page->states << 32;
 }
 
+static inline uint64_t differ(const struct hyp_page *page, const struct hyp_page *like)
+{
+    return word_of(page) ^ word_of(like);
+}
+
+static inline void set(struct hyp_page *page, const struct hyp_page *like)
+{
+    page->share_count = like->share_count;
+    page->states = like->states;
+}
+
+/* Four at a time: one is so little that where its loop happens to lie would decide its speed. */
 HYP_INLINE bool all_are(const struct hyp_page *page, uint64_t count, const struct hyp_page *like)
 {
     uint64_t differences = 0;
 
+    for (; count >= 4; page += 4, count -= 4)
+        differences |= differ(&page[0], like) | differ(&page[1], like) | differ(&page[2], like) |
+                       differ(&page[3], like);
     for (; count; page++, count--)
-        differences |= word_of(page) ^ word_of(like);
+        differences |= differ(page, like);
     return !differences;
 }
 
 HYP_INLINE void become(struct hyp_page *page, uint64_t count, const struct hyp_page *like)
 {
-    for (; count; page++, count--) {
-        page->share_count = like->share_count;
-        page->states = like->states;
-    }
+    for (; count >= 4; page += 4, count -= 4)
+        set(&page[0], like), set(&page[1], like), set(&page[2], like), set(&page[3], like);
+    for (; count; page++, count--)
+        set(page, like);
 }
 
 static bool is_host_owned(const struct hyp_page *page)
