@@ -32,12 +32,12 @@ static uint64_t entry_at(const struct map_op *op, uint64_t pa, unsigned int leve
     return op->note ? op->attrs : pgt_leaf_pte(op->pgt, pa, op->attrs, level);
 }
 
+/* The table has a policy. */
 static bool forced(const struct map_op *op, uint64_t ia, unsigned int level)
 {
     const struct hyp_pgt *pgt = op->pgt;
 
-    return pgt->force_page &&
-           pgt->force_page(pgt, (hyp_ia_t){ia}, pgt_level_size(pgt, level), op->prot);
+    return pgt->force_page(pgt, (hyp_ia_t){ia}, pgt_level_size(pgt, level), op->prot);
 }
 
 /* Level of the largest leaf for op->ia. */
@@ -53,7 +53,7 @@ static unsigned int leaf_level(const struct map_op *op)
             break;
         size <<= index_bits;
     }
-    while (level > 0 && forced(op, op->ia, level))
+    while (pgt->force_page && level > 0 && forced(op, op->ia, level))
         level--;
     return level;
 }

@@ -138,7 +138,7 @@ static void unmap_stage2(struct unmap_op *op)
         const struct pgt_entry entry = pgt_find(op->pgt, from);
 
         clear_run(op, &entry);
-        if (HYP_UNLIKELY(pgt_table_empty(op->pgt, entry.slot)))
+        if (pgt_table_empty(op->pgt, entry.slot) && entry.level < op->pgt->top_level)
             free_empty(op, entry.slot, entry.level, from);
     }
     if (op->flush_end > 0 || op->empty.count > 0)
@@ -184,7 +184,7 @@ static enum hyp_err unmap_stage1(struct unmap_op *op)
 
         if (err)
             return err;
-        if (HYP_UNLIKELY(pgt_table_empty(op->pgt, entry.slot)))
+        if (pgt_table_empty(op->pgt, entry.slot) && entry.level < op->pgt->top_level)
             free_empty(op, entry.slot, entry.level, from);
     }
     return HYP_OK;
