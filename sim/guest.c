@@ -7,6 +7,7 @@
  * which applies it by the function that a replay uses and, when asked, records it.
  */
 #include "sim/guest.h"
+#include "sim/out.h"
 
 #include <hyp/bits.h>
 #include <inttypes.h>
@@ -330,7 +331,6 @@ static enum sim_status check(const struct sim_guest_options *options, struct sim
 enum sim_status sim_guest_run(const struct sim_guest_options *options,
                               struct sim_guest_result *result, struct sim_error *error)
 {
-    const char *slash = strrchr(options->image, '/');
     enum sim_status status = check(options, error);
     struct guest *guest;
 
@@ -343,7 +343,7 @@ enum sim_status sim_guest_run(const struct sim_guest_options *options,
     guest->options = options;
     guest->result = result;
     guest->error = error;
-    snprintf(result->image, sizeof(result->image), "%s", slash ? slash + 1 : options->image);
+    snprintf(result->image, sizeof(result->image), "%s", sim_base_name(options->image));
     status = sim_image_load(&guest->image, options->image, error);
     if (status == SIM_OK && !sim_guest_fits(options->strategy, guest->image.arch))
         status = sim_fail(error, SIM_USAGE, "strategy %s does not fit this guest",

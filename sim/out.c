@@ -18,6 +18,13 @@ bool sim_format_parse(const char *text, enum sim_format *format)
     return false;
 }
 
+const char *sim_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 const struct sim_result *sim_out_baseline(const struct sim_result *results, size_t count)
 {
     const struct sim_strategy *baseline = sim_strategy_at(0);

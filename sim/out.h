@@ -10,6 +10,8 @@ enum sim_format { SIM_FORMAT_TABLE, SIM_FORMAT_TSV, SIM_FORMAT_JSON };
 /* "table", "tsv", "json"; false for anything else. */
 bool sim_format_parse(const char *text, enum sim_format *format);
 
+/* A path without its folders, as names stand in tables and titles. */
+const char *sim_base_name(const char *path);
 /* The result of the run without donations, or NULL. */
 const struct sim_result *sim_out_baseline(const struct sim_result *results, size_t count);
 /* One row a result. The first result with the baseline strategy is what others are compared with.

@@ -15,14 +15,6 @@ static const char *const colours[] = {
     "#999999", "#f0e442", "#8c564b", "#7f3c8d", "#444444", "#bcbd22",
 };
 
-/* A trace's name without its folder. */
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* Cycles of a cause over the baseline; what a strategy saves is not stacked. */
 static uint64_t over(const struct sim_result *result, const struct sim_result *base, size_t cause)
 {
@@ -125,7 +117,7 @@ enum sim_status sim_plot_compare(const struct sim_result *results, size_t count,
     if (status != SIM_OK)
         return status;
     fprintf(plot.out, "title_text = \"%s: what each strategy adds\"\nbars = %zu\ncolours = \"",
-            name_of(title), count - has_base);
+            sim_base_name(title), count - has_base);
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
         if (shown.cause[c])
             fprintf(plot.out, "%s ", colours[(c - 1) % (sizeof(colours) / sizeof(colours[0]))]);

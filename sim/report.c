@@ -42,13 +42,6 @@ static void put_text(FILE *out, const char *text)
     }
 }
 
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* A cell with cycles over a base, in millions. */
 static void put_millions(FILE *out, uint64_t cycles, uint64_t base)
 {
@@ -236,7 +229,7 @@ enum sim_status sim_report_part(FILE *out, const struct sim_report_part *part,
     enum sim_status status;
 
     fputs("<h2>", out);
-    put_text(out, name_of(part->path));
+    put_text(out, sim_base_name(part->path));
     fputs("</h2>\n", out);
     status = put_machine(out, part->path, error);
     if (status != SIM_OK)

@@ -38,8 +38,6 @@ const char *cli_parse_picture(const char *path, struct argp_state *state);
 /* The one argument of its kind: a second one is a usage error. */
 void cli_parse_single(const char *text, const char **argument, struct argp_state *state);
 
-/* A path without its folders. */
-const char *cli_base_name(const char *path);
 /* Records of a trace, 0 where only reading it would tell. */
 uint64_t cli_trace_length(const char *path);
 /* What commands with many runs of one trace have in common: TRACE, which is read more than once,

@@ -90,7 +90,7 @@ static enum sim_status draw(const struct arguments *args, struct sim_error *erro
                                         args->x,
                                         args->y,
                                         args->over,
-                                        args->title ? args->title : cli_base_name(args->file)};
+                                        args->title ? args->title : sim_base_name(args->file)};
 
         status = sim_plot_lines(&lines, args->picture, error);
     }

@@ -239,7 +239,7 @@ static enum sim_status run(struct sweep *sweep, struct sim_error *error)
 static enum sim_status open_and_run(struct arguments *args, struct sim_error *error)
 {
     struct sweep sweep = {.args = args,
-                          .subject = {cli_base_name(args->runs.trace), 0, FAULTLINE_VERSION}};
+                          .subject = {sim_base_name(args->runs.trace), 0, FAULTLINE_VERSION}};
     struct trace_error trace_error;
     enum sim_status status = cli_runs_strategies(&args->runs, error);
 

@@ -50,13 +50,6 @@ const struct sim_strategy *cli_parse_strategy(const char *name, struct argp_stat
     return strategy;
 }
 
-const char *cli_base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 uint64_t cli_trace_length(const char *path)
 {
     struct trace_error error;
