@@ -46,6 +46,8 @@ static void flat_zero(void *ctx, hyp_pa_t page, uint64_t size)
 {
     const struct flat *flat = ctx;
 
+    if (page.v - flat->unzeroed_from < flat->unzeroed_size)
+        return;
     memset((void *)(flat->bias + page.v), 0, (size_t)size);
 }
 
@@ -122,6 +124,12 @@ void flat_init(struct flat *flat, uint64_t base, uint64_t size)
 void flat_free(struct flat *flat)
 {
     munmap(flat->memory, (size_t)flat->size);
+}
+
+void flat_leave(struct flat *flat, uint64_t from, uint64_t size)
+{
+    flat->unzeroed_from = from;
+    flat->unzeroed_size = size;
 }
 
 void *flat_memory(uint64_t bytes)

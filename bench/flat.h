@@ -13,11 +13,14 @@ struct flat {
     uintptr_t bias;       /* pa + bias: where it is */
     void *memory;
     uint64_t size;
+    uint64_t unzeroed_from, unzeroed_size; /* physical addresses that page_zero leaves alone */
 };
 
 /* Physical memory [base, base + size), zero, backed when touched. Exits when there is none. */
 void flat_init(struct flat *flat, uint64_t base, uint64_t size);
 void flat_free(struct flat *flat);
+/* Lets page_zero leave [from, from + size) as it is, from now on; nothing for a size of 0. */
+void flat_leave(struct flat *flat, uint64_t from, uint64_t size);
 /* Zeroed memory of the benchmark itself, for descriptors. Never freed. Exits when there is none. */
 void *flat_memory(uint64_t bytes);
 /* The generator of all workloads: xorshift64 with shifts 13, 7, 17. */

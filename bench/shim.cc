@@ -7,21 +7,36 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <deque>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 namespace
 {
 
+enum { CHASE, LOCK, ZEROED, REFERENCES = ZEROED + 3 }; // from ZEROED on as enum shim_zeroed
+
+// The least of all measurements so far.
+struct Least {
+    double ns = 0;
+
+    void take(double v)
+    {
+        ns = ns > 0 ? std::min(ns, v) : v;
+    }
+};
+
 struct Row {
     shim_row row;
-    std::vector<double> ns;                    // of one operation, one sample for each pass
-    std::vector<double> chase, memset, anchor; // anchor: its time here, by the references
-    double least;                              // ns of the fastest pass
-    unsigned int locks, hot, cold;             // of one operation of the anchor
+    unsigned int locks, pages; // of one operation of the anchor
+    shim_zeroed where;
+    std::vector<double> ns;      // of one operation, the median of each repetition
+    Least least, unzeroed;       // of the passes, and of those with nothing zeroed
+    Least reference[REFERENCES]; // around the row's passes
 };
 
 struct Figure {
@@ -38,6 +53,8 @@ struct Shim {
     std::deque<Row> rows; // stable addresses
     std::vector<Figure> figures;
     std::vector<Ratio> ratios;
+    void (*unzero)(void *, bool) = nullptr;
+    void *unzero_arg = nullptr;
 };
 
 Shim &shim()
@@ -99,20 +116,6 @@ double chase_ns()
     return (now_ns() - start) / loads;
 }
 
-double memset_ns()
-{
-    alignas(4096) static unsigned char page[4096];
-    const unsigned pages = 5000;
-    const double start = now_ns();
-
-    for (unsigned i = 0; i < pages; i++) {
-        std::memset(page, 0, sizeof page);
-        benchmark::DoNotOptimize(page);
-        benchmark::ClobberMemory();
-    }
-    return (now_ns() - start) / pages;
-}
-
 double lock_ns()
 {
     static struct {
@@ -131,84 +134,166 @@ double lock_ns()
     return (now_ns() - start) / takes;
 }
 
-double wipe_ns()
+// Mapped by pages of 4 KiB, as the memory of the rows is, and touched. Never freed.
+unsigned char *make_pages(size_t pages)
 {
-    static std::vector<unsigned char> memory(16384 * 4096, 1);
-    const double start = now_ns();
+    void *memory =
+        mmap(nullptr, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    for (size_t at = 0; at < memory.size(); at += 4096) {
-        std::memset(&memory[at], 0, 4096);
-        benchmark::ClobberMemory();
+    if (memory == MAP_FAILED) {
+        std::perror("mmap");
+        std::exit(4);
     }
-    return (now_ns() - start) * 4096 / static_cast<double>(memory.size());
+    madvise(memory, pages * 4096, MADV_NOHUGEPAGE);
+    std::memset(memory, 1, pages * 4096);
+    return static_cast<unsigned char *>(memory);
 }
 
-double median_of_5(double (*measure)())
+// A page, of blocks of so many pages that are zeroed in order until there are `pages`, and again.
+double zero_ns(size_t block, size_t pages, unsigned rounds)
 {
-    std::vector<double> v;
+    static unsigned char *const memory = make_pages(16384);
+    static void *(*volatile const zero)(void *, int, size_t) = std::memset; // never inline
+    const double start = now_ns();
 
-    for (int i = 0; i < 5; i++)
-        v.push_back(measure());
-    return median(v);
+    for (unsigned i = 0; i < rounds; i++) {
+        for (size_t at = 0; at < pages; at += block)
+            zero(memory + at * 4096, 0, block * 4096);
+    }
+    return (now_ns() - start) / (static_cast<double>(pages) * rounds);
+}
+
+const struct {
+    const char *name, *what;
+    double (*measure)();
+    double anchor;
+} references[REFERENCES] = {
+    {"chase", "a load", chase_ns, SHIM_ANCHOR_CHASE_NS},
+    {"lock", "a lock", lock_ns, SHIM_ANCHOR_LOCK_NS},
+    {"memset", "a page", [] { return zero_ns(1, 1, 5000); }, SHIM_ANCHOR_MEMSET_NS},
+    {"l3", "a page", [] { return zero_ns(128, 2048, 2); }, SHIM_ANCHOR_L3_NS},
+    {"wipe", "a page", [] { return zero_ns(1, 16384, 1); }, SHIM_ANCHOR_WIPE_NS},
+};
+
+unsigned zeroed(const Row &row)
+{
+    return ZEROED + static_cast<unsigned>(row.where);
+}
+
+void measure_references(Row *row)
+{
+    for (int i = 0; i < 5; i++) {
+        for (unsigned k = 0; k < REFERENCES; k++) {
+            if (k <= ZEROED || (row->pages && k == zeroed(*row)))
+                row->reference[k].take(references[k].measure());
+        }
+    }
+}
+
+// ns of one operation in one pass; `spent`: of the pass.
+double one_pass(const shim_row &r, double *spent)
+{
+    if (r.prepare)
+        r.prepare(r.arg);
+    const double start = now_ns();
+    const uint64_t ops = r.run(r.arg);
+    *spent = now_ns() - start;
+    if (r.finish)
+        r.finish(r.arg);
+    return *spent / static_cast<double>(ops ? ops : 1);
 }
 
 void run_row(benchmark::State &state, Row *row)
 {
-    const shim_row &r = row->row;
-    const double chase = median_of_5(chase_ns), set = median_of_5(memset_ns);
-    const double lock = median_of_5(lock_ns);
-    const double wipe = row->cold ? median_of_5(wipe_ns) : 0;
-    const double bound = row->locks * SHIM_ANCHOR_LOCK_NS + row->hot * SHIM_ANCHOR_MEMSET_NS +
-                         row->cold * SHIM_ANCHOR_WIPE_NS;
     std::vector<double> samples;
+    double spent;
 
+    measure_references(row);
     for (auto _ : state) {
-        if (r.prepare)
-            r.prepare(r.arg);
-        const double start = now_ns();
-        const uint64_t ops = r.run(r.arg);
-        const double spent = now_ns() - start;
-        if (r.finish)
-            r.finish(r.arg);
+        samples.push_back(one_pass(row->row, &spent));
+        row->least.take(samples.back());
         state.SetIterationTime(spent * 1e-9);
-        samples.push_back(spent / static_cast<double>(ops ? ops : 1));
     }
-    const double ns = median(samples);
-    const double least = *std::min_element(samples.begin(), samples.end());
-    row->least = row->ns.empty() ? least : std::min(row->least, least);
-    row->ns.push_back(ns);
-    row->chase.push_back(ns / chase);
-    row->memset.push_back(ns / set);
-    row->anchor.push_back((r.anchor_ns - bound) / SHIM_ANCHOR_CHASE_NS * chase + row->locks * lock +
-                          row->hot * set + row->cold * wipe);
-    state.counters["ns_per_op"] = ns;
-    state.counters["min_ns_per_op"] = least;
-    state.counters["x_chase"] = ns / chase;
-    state.counters["x_memset"] = ns / set;
-    state.counters["chase_ns"] = chase;
-    state.counters["memset_ns"] = set;
-    state.counters["lock_ns"] = lock;
-    if (r.anchor_ns > 0) {
-        state.counters["anchor_ns"] = r.anchor_ns;
-        state.counters["anchor_x_chase"] = r.anchor_ns / SHIM_ANCHOR_CHASE_NS;
+    if (row->pages && shim().unzero) {
+        shim().unzero(shim().unzero_arg, true);
+        for (int i = 0; i < 3; i++)
+            row->unzeroed.take(one_pass(row->row, &spent));
+        shim().unzero(shim().unzero_arg, false);
     }
+    measure_references(row);
+    row->ns.push_back(median(samples));
+    state.counters["ns_per_op"] = row->ns.back();
+    state.counters["min_ns_per_op"] = row->least.ns;
+    for (unsigned k = 0; k < REFERENCES; k++) {
+        if (row->reference[k].ns > 0)
+            state.counters[std::string(references[k].name) + "_ns"] = row->reference[k].ns;
+    }
+    if (row->row.anchor_ns > 0)
+        state.counters["anchor_ns"] = row->row.anchor_ns;
+    if (row->unzeroed.ns > 0)
+        state.counters["unzeroed_ns_per_op"] = row->unzeroed.ns;
+}
+
+// What the anchor would take here, by the references, and what of it is not zeroing.
+struct Theirs {
+    double all, unzeroed;
+};
+
+Theirs theirs(const Row &row)
+{
+    const double locks = row.locks * references[LOCK].anchor;
+    const double zeroing = row.pages * references[zeroed(row)].anchor;
+    const double rest =
+        (row.row.anchor_ns - locks - zeroing) / references[CHASE].anchor * row.reference[CHASE].ns +
+        row.locks * row.reference[LOCK].ns;
+
+    return {rest + row.pages * row.reference[zeroed(row)].ns, rest};
+}
+
+// Both zero with the same function: what is compared is the rest.
+bool slower(const Row &row)
+{
+    const bool cold = row.pages && row.where != SHIM_MEMSET;
+    const double ratio = row.unzeroed.ns > 0 ? row.unzeroed.ns / theirs(row).unzeroed
+                                             : row.least.ns / theirs(row).all;
+
+    return ratio > 1 + (cold ? SHIM_ANCHOR_COLD_SPREAD : SHIM_ANCHOR_SPREAD);
 }
 
 void print_row(const Row &row)
 {
-    const double ns = median(row.ns), chase = median(row.chase), set = median(row.memset);
-
-    std::printf("%-46s %9.2f %9.2f %8.2f %8.3f", row.row.name, ns, row.least, chase, set);
+    std::printf("%-46s %10.2f %10.2f %9.2f", row.row.name, median(row.ns), row.least.ns,
+                row.least.ns / row.reference[CHASE].ns);
     if (row.row.anchor_ns > 0) {
-        const double anchor = row.row.anchor_ns / SHIM_ANCHOR_CHASE_NS;
-
-        std::printf(" %9.1f %8.1f %8.3f %7.2f", row.row.anchor_ns, anchor,
-                    row.row.anchor_ns / SHIM_ANCHOR_MEMSET_NS, ns / median(row.anchor));
+        std::printf(" %9.1f %9.2f %7.2f", row.row.anchor_ns,
+                    row.row.anchor_ns / references[CHASE].anchor, row.least.ns / theirs(row).all);
+        if (row.unzeroed.ns > 0)
+            std::printf(" %9.2f %7.2f", row.unzeroed.ns, row.unzeroed.ns / theirs(row).unzeroed);
     }
     if (row.row.goal_ns > 0)
         std::printf("  goal %.1f ns: %s", row.row.goal_ns,
-                    ns <= row.row.goal_ns ? "met" : "MISSED");
+                    median(row.ns) <= row.row.goal_ns ? "met" : "MISSED");
     std::printf("\n");
+}
+
+// The question of the whole table, answered.
+void print_slower()
+{
+    unsigned compared = 0;
+    std::string names;
+
+    for (const Row &row : shim().rows) {
+        if (row.ns.empty() || row.row.anchor_ns <= 0)
+            continue;
+        compared++;
+        if (slower(row))
+            names += std::string(names.empty() ? "" : "; ") + row.row.name;
+    }
+    if (compared)
+        std::printf("of %u rows slower than the anchor, zeroing apart, by more than its spread of "
+                    "%.0f %% (%.0f %% in rows of cold pages): %s\n",
+                    compared, 100 * SHIM_ANCHOR_SPREAD, 100 * SHIM_ANCHOR_COLD_SPREAD,
+                    names.empty() ? "none" : names.c_str());
 }
 
 // Median of the row of this name; 0 when it did not run.
@@ -224,16 +309,25 @@ double median_of(const std::string &name)
 void print_table(const char *title)
 {
     std::printf("\n%s\n", title);
-    std::printf(
-        "references: chase %.2f ns a load, memset %.1f ns for 4 KiB, lock %.2f ns, wipe %.0f "
-        "ns for 4 KiB\n",
-        median_of_5(chase_ns), median_of_5(memset_ns), median_of_5(lock_ns), median_of_5(wipe_ns));
-    std::printf("%-46s %9s %9s %8s %8s %9s %8s %8s %7s\n", "", "ns", "min", "xchase", "xmemset",
-                "anchor ns", "xchase", "xmemset", "us/them");
+    std::printf("references, here (the anchor's), ns:");
+    for (unsigned k = 0; k < REFERENCES; k++) {
+        Least least;
+
+        for (const Row &row : shim().rows) {
+            if (row.reference[k].ns > 0)
+                least.take(row.reference[k].ns);
+        }
+        if (least.ns > 0)
+            std::printf(" %s %.2f (%.2f) %s;", references[k].name, least.ns, references[k].anchor,
+                        references[k].what);
+    }
+    std::printf("\n%-46s %10s %10s %9s %9s %9s %7s %9s %7s\n", "", "ns", "min", "min/chase",
+                "anchor ns", "/chase", "us/them", "unzeroed", "us/them");
     for (const Row &row : shim().rows) {
         if (!row.ns.empty())
             print_row(row);
     }
+    print_slower();
     for (const Figure &f : shim().figures)
         std::printf("%-46s %14.3f %s\n", f.name.c_str(), f.value, f.unit.c_str());
     for (const Ratio &r : shim().ratios) {
@@ -273,15 +367,22 @@ bool given(int argc, char **argv, const char *option)
 
 extern "C" void shim_register(const struct shim_row *row)
 {
-    shim().rows.push_back(Row{*row, {}, {}, {}, {}, 0, 0, 0, 0});
+    shim().rows.push_back(Row{*row, 0, 0, SHIM_MEMSET, {}, {}, {}, {}});
 }
 
-extern "C" void shim_bound(const char *row, unsigned int locks, unsigned int hot, unsigned int cold)
+extern "C" void shim_bound(const char *row, unsigned int locks, unsigned int pages,
+                           enum shim_zeroed where)
 {
     for (Row &other : shim().rows) {
         if (std::strcmp(other.row.name, row) == 0)
-            other.locks = locks, other.hot = hot, other.cold = cold;
+            other.locks = locks, other.pages = pages, other.where = where;
     }
+}
+
+extern "C" void shim_without_zeroing(void (*set)(void *arg, bool off), void *arg)
+{
+    shim().unzero = set;
+    shim().unzero_arg = arg;
 }
 
 extern "C" void shim_figure(const char *name, double value, const char *unit)
