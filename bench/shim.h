@@ -15,8 +15,8 @@
  * fastest chase, the anchor's by its chase. The part of the anchor's time that goes to locks and to
  * zeroing, which differ more from machine to machine than anything else, is compared by those.
  * Where pages are zeroed, `unzeroed` is the row with that left out, and the us/them behind it
- * compares that alone. A row is called slower by the last ratio, if it is above 1 by more than the
- * anchor's own spread.
+ * compares that alone. A row is called slower by the last ratio, if it stays above 1 by more than
+ * the anchor's own spread when it is run again.
  */
 #ifndef BENCH_SHIM_H
 #define BENCH_SHIM_H
