@@ -75,7 +75,8 @@ static void empty(void *arg)
     if (b->pgt.root.v)
         hyp_pgt_destroy(&b->pgt);
     else
-        must(hyp_pool_init(&b->pool, &b->flat.port, &b->vmemmap, POOL_BASE >> 12, POOL_PAGES, 0));
+        must(hyp_pool_init(&b->pool, &b->flat.port, &b->vmemmap, POOL_BASE >> 12, POOL_PAGES, 0,
+                           NULL));
     must(hyp_pgt_init(&b->pgt, &config, &b->pool, NULL));
 }
 

@@ -47,7 +47,7 @@ static void fresh(void *arg)
 {
     struct pool_bench *b = arg;
 
-    must(hyp_pool_init(&b->pool, &b->flat.port, &b->vmemmap, BASE >> 12, PAGES, 0));
+    must(hyp_pool_init(&b->pool, &b->flat.port, &b->vmemmap, BASE >> 12, PAGES, 0, NULL));
 }
 
 static uint64_t a0_init(void *arg)

@@ -35,7 +35,7 @@ static enum hyp_err start_pool(struct hyp *hyp)
 {
     enum hyp_err err =
         hyp_pool_init(&hyp->pool, hyp->port, &hyp->vmemmap, hyp->s1_early.base.v >> hyp->page_shift,
-                      hyp->carve.s1_pages, hyp_early_used(&hyp->s1_early));
+                      hyp->carve.s1_pages, hyp_early_used(&hyp->s1_early), &hyp->pool_policy);
 
     hyp->s1.early = NULL;
     hyp->s1.pool = &hyp->pool;

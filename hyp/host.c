@@ -88,7 +88,7 @@ enum hyp_err hyp_host_init(struct hyp *hyp, hyp_pfn_t first, uint64_t pages)
     };
     enum hyp_err err;
 
-    err = hyp_pool_init(&host->pool, hyp->port, &hyp->vmemmap, first, pages, 0);
+    err = hyp_pool_init(&host->pool, hyp->port, &hyp->vmemmap, first, pages, 0, &hyp->pool_policy);
     if (err)
         return err;
     hyp_arch_s2(hyp, &config);

@@ -84,7 +84,8 @@ static bool config_valid(const struct hyp_config *config)
         (config->vm_count && !config->vms))
         return false;
     if (config->host_policy.force_page > HYP_FORCE_NEVER ||
-        config->host_policy.rebuild > HYP_REBUILD_NEVER)
+        config->host_policy.rebuild > HYP_REBUILD_NEVER ||
+        !hyp_pool_policy_valid(&config->pool_policy))
         return false;
     return regions_valid(config) && pool_valid(config) && sections_valid(config);
 }
@@ -115,6 +116,7 @@ enum hyp_err hyp_init(struct hyp *hyp, const struct hyp_config *config)
         .carve = carve,
         .private_cursor = layout.private_base,
         .vms = config->vms,
+        .pool_policy = config->pool_policy,
         .pool_base = config->pool,
         .pool_pages = config->pool_pages,
         .boot_root = config->boot_root,

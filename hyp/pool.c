@@ -56,8 +56,8 @@ static void list_remove(struct hyp_pool *pool, unsigned int order, uint32_t inde
     page->prev = 0;
 }
 
-/* The oldest block of a list that is not empty. */
-static uint32_t list_take(struct hyp_pool *pool, unsigned int order)
+/* The block that was freed first, of a list that is not empty. */
+static uint32_t list_take_first(struct hyp_pool *pool, unsigned int order)
 {
     const uint32_t index = pool->head[order];
     struct hyp_page *page = page_at(pool, index);
@@ -68,6 +68,23 @@ static uint32_t list_take(struct hyp_pool *pool, unsigned int order)
         pool->tail[order] = HYP_PAGE_NONE;
     else
         page_at(pool, next)->prev = HYP_PAGE_NONE;
+    page->next = 0;
+    page->prev = 0;
+    return index;
+}
+
+/* The one that was freed last. */
+static uint32_t list_take_last(struct hyp_pool *pool, unsigned int order)
+{
+    const uint32_t index = pool->tail[order];
+    struct hyp_page *page = page_at(pool, index);
+    const uint32_t previous = page->prev;
+
+    pool->tail[order] = previous;
+    if (previous == HYP_PAGE_NONE)
+        pool->head[order] = HYP_PAGE_NONE;
+    else
+        page_at(pool, previous)->next = HYP_PAGE_NONE;
     page->next = 0;
     page->prev = 0;
     return index;
@@ -123,9 +140,11 @@ static void free_range(struct hyp_pool *pool, hyp_pfn_t pfn, hyp_pfn_t end)
 
 enum hyp_err hyp_pool_init(struct hyp_pool *pool, const struct hyp_port *port,
                            const struct hyp_vmemmap *vmemmap, hyp_pfn_t first, uint64_t count,
-                           uint64_t reserved)
+                           uint64_t reserved, const struct hyp_pool_policy *policy)
 {
-    if (reserved > count)
+    const struct hyp_pool_policy wanted = policy ? *policy : (struct hyp_pool_policy){0};
+
+    if (reserved > count || !hyp_pool_policy_valid(&wanted))
         return HYP_EINVAL;
     if (count > 0 && (first < vmemmap->first || first + count < first ||
                       first + count - vmemmap->first > HYP_PAGE_NONE))
@@ -136,6 +155,9 @@ enum hyp_err hyp_pool_init(struct hyp_pool *pool, const struct hyp_port *port,
     pool->first = first;
     pool->end = first + count;
     pool->max_order = order_of(count);
+    if (wanted.max_order && wanted.max_order < pool->max_order)
+        pool->max_order = wanted.max_order;
+    pool->reuse = wanted.reuse;
     pool->free_pages = 0;
     for (unsigned int order = 0; order <= HYP_MAX_ORDER; order++) {
         pool->head[order] = HYP_PAGE_NONE;
@@ -164,7 +186,8 @@ enum hyp_err hyp_pool_alloc(struct hyp_pool *pool, unsigned int order, hyp_pa_t 
     if (have > pool->max_order)
         return HYP_ENOMEM;
 
-    index = list_take(pool, have);
+    index = HYP_LIKELY(pool->reuse == HYP_REUSE_FIFO) ? list_take_first(pool, have)
+                                                      : list_take_last(pool, have);
     while (have > order) {
         have--;
         add_free(pool, have, index + (UINT32_C(1) << have));

@@ -75,8 +75,9 @@ static enum hyp_err take_pages(struct hyp *hyp, const struct hyp_vm_params *para
 static enum hyp_err start_table(struct hyp *hyp, struct hyp_vm *vm, unsigned int ipa_bits)
 {
     struct hyp_pgt_config config = table_config(hyp, ipa_bits, vm->slot);
-    enum hyp_err err = hyp_pool_init(&vm->pool, hyp->port, &hyp->vmemmap,
-                                     vm->pgd.v >> hyp->page_shift, vm->pgd_pages, 0);
+    enum hyp_err err =
+        hyp_pool_init(&vm->pool, hyp->port, &hyp->vmemmap, vm->pgd.v >> hyp->page_shift,
+                      vm->pgd_pages, 0, &hyp->pool_policy);
 
     return err ? err : hyp_pgt_init(&vm->pgt, &config, &vm->pool, NULL);
 }

@@ -161,6 +161,11 @@ static struct hyp_config hyp_config(struct sim *sim, const struct hyp_region *re
                 .rebuild = (enum hyp_rebuild)SIM_GET(config, s2, rebuild),
                 .max_block_level = (unsigned int)SIM_GET(config, s2, block),
             },
+        .pool_policy =
+            {
+                .reuse = (enum hyp_reuse)SIM_GET(config, pool, reuse),
+                .max_order = (unsigned int)SIM_GET(config, pool, max_order),
+            },
     };
 }
 

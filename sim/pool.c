@@ -27,7 +27,8 @@ enum hyp_err sim_pool_open(struct sim_pool *pool, struct sim *sim, const struct 
                                          .page_shift = PAGE_SHIFT};
     if (!pool->vmemmap.base)
         return HYP_ENOMEM;
-    return hyp_pool_init(&pool->pool, port, &pool->vmemmap, pool->vmemmap.first, count, 0);
+    return hyp_pool_init(&pool->pool, port, &pool->vmemmap, pool->vmemmap.first, count, 0,
+                         &sim->hyp.pool_policy);
 }
 
 void sim_pool_close(struct sim_pool *pool)

@@ -57,7 +57,7 @@ static inline struct asi_rig *rig_new(uint16_t tag_base)
     fake_machine_init(&rig->machine, 12, 0x1000, 512, 256);
     full.port = &rig->machine.fake.port;
     full.vmemmap = &rig->machine.vmemmap;
-    assert_int_equal(hyp_pool_init(&rig->pool, full.port, full.vmemmap, 0x1100, 256, 0), 0);
+    assert_int_equal(hyp_pool_init(&rig->pool, full.port, full.vmemmap, 0x1100, 256, 0, NULL), 0);
     assert_int_equal(hyp_pgt_init(&rig->full, &full, &rig->machine.pool, NULL), 0);
     rig_full_map(rig, RIG_IMAGE, 0x400000, 0x40000000, HYP_PROT_R | HYP_PROT_PX);
     rig_full_map(rig, RIG_ENTRY, 0x10000, 0x50001000, HYP_PROT_RW);

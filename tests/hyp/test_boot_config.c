@@ -58,6 +58,8 @@ static void malformed_configurations_are_refused(void **state)
     EXPECT_MALFORMED(config.pool_pages, (HRIG_RAM0_SIZE >> 12) + 1);
     EXPECT_MALFORMED(config.section_count, 1);
     EXPECT_MALFORMED(config.host_policy.force_page, (enum hyp_force_page)9);
+    EXPECT_MALFORMED(config.pool_policy.reuse, (enum hyp_reuse)9);
+    EXPECT_MALFORMED(config.pool_policy.max_order, HYP_MAX_ORDER + 1);
     EXPECT_MALFORMED(config.host_policy.rebuild, (enum hyp_rebuild)9);
     EXPECT_MALFORMED(regions[1].base.v, HRIG_RAM0 + HRIG_RAM0_SIZE - 0x1000);
     EXPECT_MALFORMED(regions[1].base.v, HRIG_RAM0 - 0x10000000);

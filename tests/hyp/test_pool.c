@@ -95,7 +95,7 @@ static void page_states_survive_the_pool(void **state)
     hyp_page_set_hyp_state(page, HYP_PAGE_OWNED);
     page->host_state = HYP_PAGE_NOPAGE;
     assert_int_equal(
-        hyp_pool_init(&machine.pool, &machine.fake.port, &machine.vmemmap, BIG_FIRST, 8, 0),
+        hyp_pool_init(&machine.pool, &machine.fake.port, &machine.vmemmap, BIG_FIRST, 8, 0, NULL),
         HYP_OK);
     assert_int_equal(hyp_page_hyp_state(page), HYP_PAGE_OWNED);
     assert_int_equal(hyp_page_host_state(page), HYP_PAGE_NOPAGE);
@@ -115,10 +115,11 @@ static void what_the_descriptors_held_before_does_not_matter(void **state)
         used.vmemmap.base[i].refcount = 3;
         used.vmemmap.base[i].order = 2;
     }
-    assert_int_equal(hyp_pool_init(&clean.pool, &clean.fake.port, &clean.vmemmap, BIG_FIRST, 16, 5),
-                     HYP_OK);
-    assert_int_equal(hyp_pool_init(&used.pool, &used.fake.port, &used.vmemmap, BIG_FIRST, 16, 5),
-                     HYP_OK);
+    assert_int_equal(
+        hyp_pool_init(&clean.pool, &clean.fake.port, &clean.vmemmap, BIG_FIRST, 16, 5, NULL),
+        HYP_OK);
+    assert_int_equal(
+        hyp_pool_init(&used.pool, &used.fake.port, &used.vmemmap, BIG_FIRST, 16, 5, NULL), HYP_OK);
     assert_memory_equal(clean.vmemmap.base, used.vmemmap.base, 16 * sizeof(struct hyp_page));
     fake_machine_free(&clean);
     fake_machine_free(&used);
@@ -132,10 +133,29 @@ static void a_pool_that_cannot_be_is_refused(void **state)
 
     (void)state;
     fake_machine_init(&machine, 12, BIG_FIRST, 8, 0);
-    assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST, 8, 9), HYP_EINVAL);
-    assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST - 1, 8, 0), HYP_EINVAL);
+    assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST, 8, 9, NULL),
+                     HYP_EINVAL);
+    assert_int_equal(hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST - 1, 8, 0, NULL),
+                     HYP_EINVAL);
     assert_int_equal(
-        hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST, UINT64_C(0x100000000), 0),
+        hyp_pool_init(&pool, port, &machine.vmemmap, BIG_FIRST, UINT64_C(0x100000000), 0, NULL),
+        HYP_EINVAL);
+    fake_machine_free(&machine);
+}
+
+static void a_policy_that_does_not_exist_is_refused(void **state)
+{
+    const struct hyp_pool_policy reuse = {(enum hyp_reuse)2, 0}, order = {0, HYP_MAX_ORDER + 1};
+    struct fake_machine machine;
+    struct hyp_pool pool;
+
+    (void)state;
+    fake_machine_init(&machine, 12, BIG_FIRST, 16, 16);
+    assert_int_equal(
+        hyp_pool_init(&pool, &machine.fake.port, &machine.vmemmap, BIG_FIRST, 8, 0, &reuse),
+        HYP_EINVAL);
+    assert_int_equal(
+        hyp_pool_init(&pool, &machine.fake.port, &machine.vmemmap, BIG_FIRST, 8, 0, &order),
         HYP_EINVAL);
     fake_machine_free(&machine);
 }
@@ -187,6 +207,7 @@ static void an_external_page_is_zeroed_queued_and_never_merged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_policy_that_does_not_exist_is_refused),
         cmocka_unit_test(a_fresh_pool_is_one_list_of_largest_blocks_in_order),
         cmocka_unit_test(the_largest_order_follows_from_the_number_of_pages),
         cmocka_unit_test(all_pages_come_and_go_and_the_pool_is_whole_again),

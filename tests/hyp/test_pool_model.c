@@ -19,6 +19,7 @@
 #define ORDERS   4u
 
 struct model {
+    struct hyp_pool_policy policy;
     unsigned int ref[PAGES], order[PAGES];
     unsigned int list[ORDERS][PAGES], length[ORDERS];
 };
@@ -92,7 +93,7 @@ static void model_free(struct model *m, unsigned int page)
     unsigned int order = m->order[page];
 
     m->order[page] = HYP_ORDER_TAIL;
-    while (page != EXTERNAL && order < ORDERS - 1) {
+    while (page != EXTERNAL && order < m->policy.max_order) {
         const unsigned int buddy = page ^ (1u << order);
 
         if (buddy < FIRST || buddy >= FIRST + POOL || !model_is_free(m, buddy, order))
@@ -120,7 +121,7 @@ static unsigned int model_alloc(struct model *m, unsigned int order)
         have++;
     if (have == ORDERS)
         return PAGES;
-    page = m->list[have][0];
+    page = m->list[have][m->policy.reuse == HYP_REUSE_LIFO ? m->length[have] - 1 : 0];
     model_take(m, have, page);
     while (have-- > order)
         model_append(m, have, page + (1u << have));
@@ -180,7 +181,8 @@ static bool same_state(const struct tiny *tiny)
 
 /* ---- every sequence ---- */
 
-static bool tiny_init(struct tiny *tiny, struct faults *faults, unsigned int reserved)
+static bool tiny_init(struct tiny *tiny, struct faults *faults, unsigned int reserved,
+                      const struct hyp_pool_policy *policy)
 {
     struct model *m = &tiny->model;
 
@@ -189,8 +191,9 @@ static bool tiny_init(struct tiny *tiny, struct faults *faults, unsigned int res
     tiny->port = (struct hyp_port){.ctx = tiny, .page_zero = tiny_zero, .panic = tiny_panic};
     tiny->vmemmap = (struct hyp_vmemmap){.base = tiny->pages, .first = 0, .page_shift = 12};
     memset(tiny->dirty, true, sizeof tiny->dirty);
-    if (hyp_pool_init(&tiny->pool, &tiny->port, &tiny->vmemmap, FIRST, POOL, reserved))
+    if (hyp_pool_init(&tiny->pool, &tiny->port, &tiny->vmemmap, FIRST, POOL, reserved, policy))
         return false;
+    m->policy = *policy;
     for (unsigned int i = FIRST; i < FIRST + POOL; i++)
         m->ref[i] = 1;
     for (unsigned int i = FIRST + reserved; i < FIRST + POOL; i++)
@@ -298,15 +301,23 @@ static bool explore(const struct tiny *tiny, unsigned int depth)
     return true;
 }
 
-static bool agrees(enum fault kind, unsigned int reserved, unsigned int depth, uint64_t *steps)
+static bool agrees_under(const struct hyp_pool_policy *policy, enum fault kind,
+                         unsigned int reserved, unsigned int depth, uint64_t *steps)
 {
     struct faults faults = {.kind = kind};
     struct tiny tiny;
-    const bool same = tiny_init(&tiny, &faults, reserved) && explore(&tiny, depth);
+    const bool same = tiny_init(&tiny, &faults, reserved, policy) && explore(&tiny, depth);
 
     if (steps)
         *steps = faults.steps;
     return same;
+}
+
+static bool agrees(enum fault kind, unsigned int reserved, unsigned int depth, uint64_t *steps)
+{
+    static const struct hyp_pool_policy kernel = {HYP_REUSE_FIFO, ORDERS - 1};
+
+    return agrees_under(&kernel, kind, reserved, depth, steps);
 }
 
 static void every_sequence_of_operations_agrees_with_the_model(void **state)
@@ -318,6 +329,25 @@ static void every_sequence_of_operations_agrees_with_the_model(void **state)
     assert_true(steps > 1000000);
     assert_true(agrees(FAULT_NONE, 2, 6, NULL));
     assert_true(agrees(FAULT_NONE, POOL, 6, NULL));
+}
+
+static void every_sequence_agrees_when_the_block_freed_last_is_reused_first(void **state)
+{
+    static const struct hyp_pool_policy lifo = {HYP_REUSE_LIFO, ORDERS - 1};
+
+    (void)state;
+    assert_true(agrees_under(&lifo, FAULT_NONE, 0, 6, NULL));
+    assert_true(agrees_under(&lifo, FAULT_NONE, 2, 6, NULL));
+    assert_false(agrees_under(&lifo, FAULT_ORDER_OF_REUSE, 0, 5, NULL));
+}
+
+static void every_sequence_agrees_when_blocks_are_kept_small(void **state)
+{
+    static const struct hyp_pool_policy pairs = {HYP_REUSE_FIFO, 1};
+
+    (void)state;
+    assert_true(agrees_under(&pairs, FAULT_NONE, 0, 6, NULL));
+    assert_true(agrees_under(&pairs, FAULT_NONE, 2, 6, NULL));
 }
 
 static void the_comparison_notices_a_page_that_was_not_zeroed(void **state)
@@ -342,6 +372,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sequence_of_operations_agrees_with_the_model),
+        cmocka_unit_test(every_sequence_agrees_when_the_block_freed_last_is_reused_first),
+        cmocka_unit_test(every_sequence_agrees_when_blocks_are_kept_small),
         cmocka_unit_test(the_comparison_notices_a_page_that_was_not_zeroed),
         cmocka_unit_test(the_comparison_notices_another_order_of_reuse),
         cmocka_unit_test(the_comparison_notices_a_wrong_order_in_a_tail),

@@ -16,7 +16,8 @@ void fake_machine_init(struct fake_machine *machine, unsigned int page_shift, hy
     machine->vmemmap.base = calloc(ram_pages, sizeof *machine->vmemmap.base);
     if (!machine->vmemmap.base)
         abort();
-    if (hyp_pool_init(&machine->pool, &machine->fake.port, &machine->vmemmap, first, pool_pages, 0))
+    if (hyp_pool_init(&machine->pool, &machine->fake.port, &machine->vmemmap, first, pool_pages, 0,
+                      NULL))
         abort();
     fake_port_reset(&machine->fake);
 }

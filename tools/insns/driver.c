@@ -422,7 +422,7 @@ static void set_up(struct machine *m, enum before before)
         break;
     }
     must(hyp_host_donate_hyp(&m->hyp, TABLES >> 12, pages));
-    must(hyp_pool_init(&m->pool, &m->port, &m->hyp.vmemmap, TABLES >> 12, pages, 0));
+    must(hyp_pool_init(&m->pool, &m->port, &m->hyp.vmemmap, TABLES >> 12, pages, 0, NULL));
     if (before == TABLE)
         must(hyp_pgt_init(&m->pgt, &config, &m->pool, NULL));
     if (before == POOL_HELD) {

@@ -71,6 +71,7 @@ struct hyp_config {
     unsigned int vm_count;
 
     struct hyp_host_policy host_policy; /* zero means: as the kernel, but pages only; see below */
+    struct hyp_pool_policy pool_policy; /* of every pool; zero means: as the kernel */
     uint64_t s1_pages; /* pages for hyp stage 1 and for the host's; 0: by the formula */
     uint64_t host_s2_pages;
 };
@@ -114,6 +115,7 @@ struct hyp {
     hyp_pa_t fixmap_pa;    /* what it shows, or HYP_FIXMAP_CLOSED */
     struct hyp_host host;
     struct hyp_vm *vms;
+    struct hyp_pool_policy pool_policy;
 
     hyp_pa_t pool_base;
     uint64_t pool_pages;
