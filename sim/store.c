@@ -28,7 +28,7 @@ static enum sim_status execute(struct sim_store *store, const char *sql, struct 
 
 /* ---- columns ---- */
 
-const char *const sim_store_keys[SIM_STORE_KEYS] = {"trace", "digest", "version", "settings"};
+const char *const sim_store_keys[SIM_STORE_KEYS] = {"trace", "digest", "model", "settings"};
 
 struct text {
     sqlite3_str *sql;
@@ -72,11 +72,11 @@ static enum sim_status make_table(struct sim_store *store, struct sim_error *err
 
     sqlite3_str_appendf(t.sql,
                         "BEGIN IMMEDIATE; PRAGMA application_id = %d;"
-                        "CREATE TABLE IF NOT EXISTS runs (trace TEXT, digest TEXT, version TEXT, "
+                        "CREATE TABLE IF NOT EXISTS runs (trace TEXT, digest TEXT, model TEXT, "
                         "settings TEXT",
                         APPLICATION_ID);
     each_name(declare_column, &t);
-    sqlite3_str_appendall(t.sql, ", PRIMARY KEY (digest, version, strategy, settings)); COMMIT;");
+    sqlite3_str_appendall(t.sql, ", PRIMARY KEY (digest, model, strategy, settings)); COMMIT;");
     sql = sqlite3_str_finish(t.sql);
     status = sql ? execute(store, sql, error) : sim_fail(error, SIM_INTERNAL, "out of memory");
     sqlite3_free(sql);
@@ -225,7 +225,7 @@ static void settings_of(const struct sim_config *config, char *text, size_t size
     }
 }
 
-/* Binds digest, version, settings and strategy from parameter `first` on. */
+/* Binds digest, model, settings and strategy from parameter `first` on. */
 static void bind_run(sqlite3_stmt *stmt, int first, const struct sim_subject *subject,
                      const struct sim_run *run)
 {
@@ -233,13 +233,13 @@ static void bind_run(sqlite3_stmt *stmt, int first, const struct sim_subject *su
 
     snprintf(text, sizeof(text), "%016" PRIx64, subject->digest);
     sqlite3_bind_text(stmt, first, text, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(stmt, first + 1, subject->version, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, first + 1, subject->model, -1, SQLITE_TRANSIENT);
     settings_of(&run->config, text, sizeof(text));
     sqlite3_bind_text(stmt, first + 2, text, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(stmt, first + 3, sim_strategy_name(run->strategy), -1, SQLITE_TRANSIENT);
 }
 
-#define OF_RUN "FROM runs WHERE digest = ? AND version = ? AND settings = ? AND strategy = ?"
+#define OF_RUN "FROM runs WHERE digest = ? AND model = ? AND settings = ? AND strategy = ?"
 
 enum sim_status sim_store_has(struct sim_store *store, const struct sim_subject *subject,
                               const struct sim_run *run, bool *has, struct sim_error *error)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Results in an SQLite file: one row a run, in a table `runs`, with a column for each figure of
- * sim_out_columns() and four more that say what was run: the trace's name and digest, the version
- * of faultline, and the settings that differ from their defaults. A run is in the file at most
- * once.
+ * sim_out_columns() and four more that say what was run: the trace's name and digest, the digest of
+ * the sources that counted, and the settings that differ from their defaults. A run is in the file
+ * at most once.
  *
  * Each row is a transaction of its own, so that whatever ends the program leaves whole rows. Not
  * thread-safe; several programs may share a file.
@@ -19,7 +19,7 @@ struct sim_store;
 struct sim_subject {
     const char *trace; /* its file name */
     uint64_t digest;   /* trace_digest() */
-    const char *version;
+    const char *model; /* digest of the program's sources, as far as results depend on them */
 };
 
 /* Opens a file of results, or makes it when `create`; NULL is one in memory. SIM_BAD_INPUT for a

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "faultline_version.h"
 #include "sim/cli/cmd.h"
 #include "sim/report.h"
 
@@ -86,7 +87,7 @@ static enum sim_status write_page(struct arguments *args, const char *beside,
 
     if (!out)
         return sim_fail(error, SIM_USAGE, "%s: %s", args->file, strerror(errno));
-    sim_report_begin(out, FAULTLINE_VERSION);
+    sim_report_begin(out, FAULTLINE_VERSION ", model " FAULTLINE_MODEL);
     for (size_t i = 0; i < args->count && status == SIM_OK; i++)
         status = add_trace(out, args, args->traces[i], &failed, error);
     sim_report_end(out);

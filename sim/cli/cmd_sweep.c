@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "faultline_version.h"
 #include "sim/cli/cmd.h"
 #include "sim/store.h"
 #include "sim/sweep.h"
@@ -239,7 +240,7 @@ static enum sim_status run(struct sweep *sweep, struct sim_error *error)
 static enum sim_status open_and_run(struct arguments *args, struct sim_error *error)
 {
     struct sweep sweep = {.args = args,
-                          .subject = {sim_base_name(args->runs.trace), 0, FAULTLINE_VERSION}};
+                          .subject = {sim_base_name(args->runs.trace), 0, FAULTLINE_MODEL}};
     struct trace_error trace_error;
     enum sim_status status = cli_runs_strategies(&args->runs, error);
 

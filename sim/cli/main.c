@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "faultline_version.h"
 #include "sim/cli/cmd.h"
 
 static const struct {
@@ -52,7 +53,7 @@ int main(int argc, char **argv)
         return SIM_OK;
     }
     if (!strcmp(argv[1], "--version")) {
-        printf("faultline %s\n", FAULTLINE_VERSION);
+        printf("faultline %s, model %s\n", FAULTLINE_VERSION, FAULTLINE_MODEL);
         return SIM_OK;
     }
     for (size_t i = 0; i < COMMANDS; i++) {

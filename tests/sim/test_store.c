@@ -85,7 +85,7 @@ static void a_row_comes_back_as_it_was_put(void **state)
     assert_true(found);
     list(&expected, "trace", "one.fltrace", 0);
     list(&expected, "digest", "fedcba9876543210", 0);
-    list(&expected, "version", "1.2.3", 0);
+    list(&expected, "model", "1.2.3", 0);
     list(&expected, "settings", "cpu.count=16", 0);
     sim_out_columns(&result, list, &expected);
     assert_string_equal(got.text, expected.text);
