@@ -12,7 +12,6 @@
 #include "sim/machine.h"
 
 enum { FAULTS_MAX = 64 };
-#define PAGE_BYTES UINT64_C(4096)
 
 /* "function+offset" of a zeropad load, from the recording's facts. */
 static void place_of(const struct sim *sim, uint64_t pc, char *place, size_t size)
@@ -90,7 +89,8 @@ static uint64_t syndrome(const struct sim *sim, const struct mmu_request *reques
 /* The page behind a direct-map address. */
 static hyp_pa_t direct_pa(const struct sim *sim, uint64_t va)
 {
-    return hyp_pa((va - sim->header->linear_start + sim->header->linear_pa) & ~(PAGE_BYTES - 1));
+    return hyp_pa((va - sim->header->linear_start + sim->header->linear_pa) &
+                  ~(sim_page_bytes(sim) - 1));
 }
 
 static bool is_isolated(const struct sim *sim, uint8_t cpu)
@@ -113,7 +113,7 @@ static enum sim_outcome meet_stray(struct sim *sim, const struct sim_access *acc
     enum sim_outcome outcome;
 
     if (result->stage == 2) {
-        stray.pa = hyp_pa(result->ipa.v & ~(PAGE_BYTES - 1));
+        stray.pa = hyp_pa(result->ipa.v & ~(sim_page_bytes(sim) - 1));
         outcome = sim->strategy->abort ? sim->strategy->abort(sim, &stray) : SIM_PANIC;
     } else {
         stray.pa = direct_pa(sim, request->va);

@@ -5,7 +5,7 @@
  */
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, KPF_BUDDY = 10 };
+enum { KPF_BUDDY = 10 };
 
 /* ---- donations ---- */
 
@@ -56,7 +56,7 @@ static void donate_page(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint32_t owne
 static void donate(struct sim *sim, const struct trace_rec *rec, const struct trace_event *event)
 {
     for (uint64_t i = 0; i < event->a; i++)
-        donate_page(sim, rec->cpu, hyp_pa(rec->addr + (i << PAGE_SHIFT)), event->owner);
+        donate_page(sim, rec->cpu, hyp_pa(rec->addr + (i << sim_page_shift(sim))), event->owner);
 }
 
 /* Pages that were lent before the recording began are lent now, but what that costs is not part of
@@ -112,7 +112,7 @@ static void compare_fault(struct sim *sim, const struct trace_rec *rec,
 static void mark_free(struct sim *sim, hyp_pa_t pa, uint64_t pages, bool free)
 {
     for (uint64_t i = 0; i < pages; i++) {
-        struct sim_page *page = sim_page_at(sim, hyp_pa_add(pa, i << PAGE_SHIFT));
+        struct sim_page *page = sim_page_at(sim, hyp_pa_add(pa, i << sim_page_shift(sim)));
 
         if (!page)
             return;
@@ -146,7 +146,8 @@ static void share_pages(struct sim *sim, uint8_t cpu, const struct trace_rec *re
     if (!sim->strategy->stage2 || (event->owner & 0xff) != TRACE_OWNER_HYP)
         return;
     for (uint64_t i = 0; i < event->a; i++) {
-        hyp_pfn_t pfn = sim_placed_pa(sim, hyp_pa(rec->addr + (i << PAGE_SHIFT))).v >> PAGE_SHIFT;
+        hyp_pfn_t pfn = sim_placed_pa(sim, hyp_pa(rec->addr + (i << sim_page_shift(sim)))).v >>
+                        sim_page_shift(sim);
         enum hyp_err err;
 
         sim_hypercall(sim, cpu);
@@ -196,7 +197,7 @@ void sim_event(struct sim *sim, const struct trace_rec *rec, const struct trace_
         break;
     case TRACE_RECLAIM:
         for (uint64_t i = 0; i < event->a; i++)
-            reclaim_page(sim, rec->cpu, hyp_pa_add(pa, i << PAGE_SHIFT));
+            reclaim_page(sim, rec->cpu, hyp_pa_add(pa, i << sim_page_shift(sim)));
         break;
     case TRACE_SHARE:
     case TRACE_UNSHARE:

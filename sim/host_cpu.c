@@ -9,12 +9,10 @@
 #include "sim/asi.h"
 #include "sim/machine.h"
 
-#define PAGE_BYTES UINT64_C(4096)
-
-/* DDI 0487 D24.2: TCR_EL1 for 48-bit halves with 4K granule; inner shareable, write-back walks. */
+/* DDI 0487 D24.2: TCR_EL1 for 48-bit halves; inner shareable, write-back walks. */
 #define TCR_EL1                                                                                    \
     (hyp_field(HYP_MASK(5, 0), 16) | hyp_field(HYP_MASK(21, 16), 16) |                             \
-     hyp_field(HYP_MASK(31, 30), 2) | hyp_field(HYP_MASK(34, 32), 5))
+     hyp_field(HYP_MASK(34, 32), 5))
 #define SCTLR_M  HYP_BIT(0)
 #define MAIR_EL1 UINT64_C(0x04ff) /* 0: normal write-back, 1: device nGnRE */
 #define HCR_VM   HYP_BIT(0)
@@ -22,12 +20,21 @@
 
 enum { X86_HOST_VPID = 1 };
 
+/* DDI 0487 D24.2, TCR_EL1.TG0 and TG1: two encodings of the same choice. */
+static uint64_t granules(unsigned int page_shift)
+{
+    const uint64_t tg0 = page_shift == 12 ? 0 : page_shift == 14 ? 2 : 1;
+    const uint64_t tg1 = page_shift == 12 ? 2 : page_shift == 14 ? 1 : 3;
+
+    return hyp_field(HYP_MASK(15, 14), tg0) | hyp_field(HYP_MASK(31, 30), tg1);
+}
+
 void sim_host_regs_init(struct sim *sim, unsigned int cpu)
 {
     uint64_t *reg = sim->cpu_state[cpu].reg;
 
     reg[TRACE_SCTLR_EL1] = SCTLR_M;
-    reg[TRACE_TCR_EL1] = TCR_EL1;
+    reg[TRACE_TCR_EL1] = TCR_EL1 | granules(sim_page_shift(sim));
     reg[TRACE_TTBR0_EL1] = sim->map.user_root.v;
     reg[TRACE_TTBR1_EL1] = sim->map.kernel_root.v;
     reg[TRACE_MAIR_EL1] = MAIR_EL1;
@@ -138,7 +145,7 @@ void sim_host_invlpg(struct sim *sim, uint64_t va)
 void sim_host_invalidate_page(struct sim *sim, uint8_t cpu, uint64_t va)
 {
     if (!sim->map.x86)
-        invalidate_arm64(sim, cpu, MMU_TLBI_VAAE1, va, PAGE_BYTES);
+        invalidate_arm64(sim, cpu, MMU_TLBI_VAAE1, va, sim_page_bytes(sim));
     else if (!sim->asi)
         invalidate_x86(sim, cpu, MMU_X86_INVLPG, va);
     else {
@@ -150,14 +157,15 @@ void sim_host_invalidate_page(struct sim *sim, uint8_t cpu, uint64_t va)
 void sim_host_invalidate_range(struct sim *sim, uint8_t cpu, uint64_t va, uint64_t pages)
 {
     if (!sim->map.x86 && SIM_GET(&sim->config, s1, range_tlbi) && pages > 1) {
-        invalidate_arm64(sim, cpu, MMU_TLBI_RVAALE1, va, pages * PAGE_BYTES);
+        invalidate_arm64(sim, cpu, MMU_TLBI_RVAALE1, va, pages * sim_page_bytes(sim));
         return;
     }
     for (uint64_t i = 0; i < pages; i++) {
         if (sim->map.x86)
-            invalidate_x86(sim, cpu, MMU_X86_INVLPG, va + i * PAGE_BYTES);
+            invalidate_x86(sim, cpu, MMU_X86_INVLPG, va + i * sim_page_bytes(sim));
         else
-            invalidate_arm64(sim, cpu, MMU_TLBI_VAALE1, va + i * PAGE_BYTES, PAGE_BYTES);
+            invalidate_arm64(sim, cpu, MMU_TLBI_VAALE1, va + i * sim_page_bytes(sim),
+                             sim_page_bytes(sim));
     }
 }
 

@@ -11,8 +11,7 @@
 #include "sim/asi.h"
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, LEVEL_PAGE = 0 };
-#define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
+enum { LEVEL_PAGE = 0 };
 
 static enum sim_status out_of_tables(struct sim_error *error)
 {
@@ -22,19 +21,22 @@ static enum sim_status out_of_tables(struct sim_error *error)
 /* Maps [start, end) of the direct map by the largest leaves that policy and alignment allow. */
 static bool map_linear(struct sim *sim, hyp_pa_t start, hyp_pa_t end)
 {
+    const unsigned int shift = sim_page_shift(sim);
     unsigned int largest = (unsigned int)SIM_GET(&sim->config, s1, block);
     unsigned int attributes = SIM_GET(&sim->config, s1, contig) ? HOST_MAP_CONTIG : 0;
     bool full = false;
 
+    if (shift != 12 && largest > 1) /* DDI 0487 D8.3: no larger blocks with 48-bit addresses */
+        largest = 1;
     for (hyp_pa_t pa = start; pa.v < end.v && !full;) {
         unsigned int level = largest;
         hyp_va_t va = sim_linear_va(sim, pa);
 
-        while (level > LEVEL_PAGE && ((pa.v | va.v) & (hyp_level_size(PAGE_SHIFT, level) - 1) ||
-                                      end.v - pa.v < hyp_level_size(PAGE_SHIFT, level)))
+        while (level > LEVEL_PAGE && ((pa.v | va.v) & (hyp_level_size(shift, level) - 1) ||
+                                      end.v - pa.v < hyp_level_size(shift, level)))
             level--;
         host_map_set(&sim->map, va, pa, level, level == LEVEL_PAGE ? attributes : 0, &full);
-        pa = hyp_pa_add(pa, hyp_level_size(PAGE_SHIFT, level));
+        pa = hyp_pa_add(pa, hyp_level_size(shift, level));
     }
     return !full;
 }
@@ -52,7 +54,8 @@ enum sim_status sim_host_boot(struct sim *sim, struct sim_error *error)
             "%s takes pages out of the direct map: without s1.bbm=2 a live block cannot "
             "be split, so s1.block must be 'page'",
             sim->strategy->name);
-    if (!host_map_init(&sim->map, sim->ram, x86, sim->layout.tables, sim->layout.tables_end))
+    if (!host_map_init(&sim->map, sim->ram, x86, header->page_shift, sim->layout.tables,
+                       sim->layout.tables_end))
         return out_of_tables(error);
     sim->map.no_globals = sim->strategy->isolates;
     for (size_t i = 0; i < header->ram_count; i++) {
@@ -81,7 +84,7 @@ void sim_host_page(struct sim *sim, uint8_t cpu, hyp_va_t va, hyp_pa_t pa, unsig
     uint64_t leaf = host_map_leaf(&sim->map, va, &level);
     bool full;
 
-    if (leaf && host_map_pa(leaf, level).v == pa.v)
+    if (leaf && host_map_pa(&sim->map, leaf, level).v == pa.v)
         return;
     if (!(va.v >> 63))
         attributes |= HOST_MAP_USER;
@@ -109,15 +112,14 @@ void sim_flush_kernel_range(struct sim *sim, uint8_t cpu, hyp_pa_t pa, uint64_t 
     sim_charge(sim, SIM_CAUSE_shootdown, sim_shootdown_cycles(sim, pages, range));
 }
 
-/* Each time a new table, 512 entries and a flush of the block.
- */
+/* Each time a new table, all its entries and a flush of the block. */
 void sim_direct_map_split(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
 {
     hyp_va_t va = sim_linear_va(sim, pa);
     unsigned int level;
 
     while (host_map_leaf(&sim->map, va, &level) && level > LEVEL_PAGE) {
-        uint64_t size = hyp_level_size(PAGE_SHIFT, level);
+        uint64_t size = hyp_level_size(sim_page_shift(sim), level);
 
         if (!host_map_split(&sim->map, va)) {
             sim->tables_full = true;
@@ -126,22 +128,24 @@ void sim_direct_map_split(struct sim *sim, uint8_t cpu, hyp_pa_t pa)
         sim_host_invalidate_page(sim, cpu, hyp_align_down(va.v, size));
         sim_count(sim, SIM_COUNT_direct_map_splits, 1);
         sim_charge(sim, SIM_CAUSE_split,
-                   SIM_COST(sim, clear_page) + 512 * SIM_COST(sim, pte_write) +
+                   sim_clear_cycles(sim, sim_page_bytes(sim)) +
+                       sim_page_bytes(sim) / 8 * SIM_COST(sim, pte_write) +
                        sim_shootdown_cycles(sim, 1, true));
     }
 }
 
-/* The contiguous hint goes from all sixteen entries before one of them may change. */
+/* The contiguous hint goes from all entries of a run before one of them may change. */
 static void unfold(struct sim *sim, uint8_t cpu, hyp_va_t va)
 {
+    const uint64_t page = sim_page_bytes(sim), run = host_map_contig(&sim->map);
     unsigned int changed = host_map_unfold(&sim->map, va);
 
     if (!changed)
         return;
-    for (uint64_t i = 0; i < 16; i++)
-        sim_host_invalidate_page(sim, cpu, hyp_align_down(va.v, 16 * PAGE_BYTES) + i * PAGE_BYTES);
+    for (uint64_t i = 0; i < run; i++)
+        sim_host_invalidate_page(sim, cpu, hyp_align_down(va.v, run * page) + i * page);
     sim_charge(sim, SIM_CAUSE_split,
-               changed * SIM_COST(sim, pte_write) + sim_shootdown_cycles(sim, 16, false));
+               changed * SIM_COST(sim, pte_write) + sim_shootdown_cycles(sim, run, false));
 }
 
 void sim_direct_map_invalid(struct sim *sim, uint8_t cpu, hyp_pa_t pa)

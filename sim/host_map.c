@@ -4,9 +4,9 @@
 #include <hyp/bits.h>
 #include <inttypes.h>
 
-enum { PAGE_SHIFT = 12, TOP = 3, CONTIG_RUN = 16 };
+enum { VA_BITS = 48 };
 
-/* DDI 0487 D8.3.1: VMSAv8-64 descriptors, 4K granule. */
+/* DDI 0487 D8.3.1: VMSAv8-64 descriptors; addresses of at most 48 bits, whatever the granule. */
 #define PTE_VALID   HYP_BIT(0)
 #define PTE_TABLE   HYP_BIT(1) /* table, or page at the last level */
 #define PTE_ATTR(n) hyp_field(HYP_MASK(4, 2), n)
@@ -40,22 +40,37 @@ static hyp_pa_t take_table(struct host_map *map)
 
     if (pa.v >= map->end.v)
         return hyp_pa(0);
-    map->cursor = hyp_pa_add(pa, UINT64_C(1) << PAGE_SHIFT);
+    map->cursor = hyp_pa_add(pa, UINT64_C(1) << map->page_shift);
     return pa;
 }
 
-bool host_map_init(struct host_map *map, struct sim_ram *ram, bool x86, hyp_pa_t tables,
-                   hyp_pa_t tables_end)
+/* The level of the roots: every level resolves page_shift - 3 bits. */
+static unsigned int top(const struct host_map *map)
 {
-    *map = (struct host_map){.ram = ram, .x86 = x86, .cursor = tables, .end = tables_end};
+    const unsigned int bits = map->page_shift - 3;
+
+    return (VA_BITS - map->page_shift + bits - 1) / bits - 1;
+}
+
+static unsigned int entries(const struct host_map *map)
+{
+    return 1u << (map->page_shift - 3);
+}
+
+bool host_map_init(struct host_map *map, struct sim_ram *ram, bool x86, unsigned int page_shift,
+                   hyp_pa_t tables, hyp_pa_t tables_end)
+{
+    *map = (struct host_map){
+        .ram = ram, .x86 = x86, .page_shift = page_shift, .cursor = tables, .end = tables_end};
     map->kernel_root = take_table(map);
     map->user_root = x86 ? map->kernel_root : take_table(map);
     return map->user_root.v != 0;
 }
 
-static hyp_pa_t slot_in(hyp_pa_t table, hyp_va_t va, unsigned int level)
+static hyp_pa_t slot_in(const struct host_map *map, hyp_pa_t table, hyp_va_t va, unsigned int level)
 {
-    uint64_t index = va.v >> hyp_level_shift(PAGE_SHIFT, level) & 511;
+    uint64_t index = (va.v & HYP_MASK(VA_BITS - 1, 0)) >> hyp_level_shift(map->page_shift, level) &
+                     (entries(map) - 1);
 
     return hyp_pa_add(table, index * 8);
 }
@@ -82,8 +97,8 @@ static uint64_t encode_table(const struct host_map *map, hyp_pa_t table)
 /* The slot that covers va, no deeper than `level`. */
 static hyp_pa_t find_slot(const struct host_map *map, hyp_va_t va, unsigned int *level)
 {
-    unsigned int at = TOP;
-    hyp_pa_t slot = slot_in(root_of(map, va), va, at);
+    unsigned int at = top(map);
+    hyp_pa_t slot = slot_in(map, root_of(map, va), va, at);
 
     while (at > *level) {
         uint64_t pte = sim_ram_load(map->ram, slot);
@@ -91,7 +106,7 @@ static hyp_pa_t find_slot(const struct host_map *map, hyp_va_t va, unsigned int 
         if (!is_table(map, pte, at))
             break;
         at--;
-        slot = slot_in(hyp_pa(pte & PTE_ADDR), va, at);
+        slot = slot_in(map, hyp_pa(pte & PTE_ADDR), va, at);
     }
     *level = at;
     return slot;
@@ -158,7 +173,7 @@ bool host_map_set(struct host_map *map, hyp_va_t va, hyp_pa_t pa, unsigned int l
         }
         sim_ram_store(map->ram, slot, encode_table(map, table));
         at--;
-        slot = slot_in(table, va, at);
+        slot = slot_in(map, table, va, at);
     }
     bool was = sim_ram_load(map->ram, slot) & PTE_VALID;
 
@@ -172,9 +187,9 @@ uint64_t host_map_leaf(const struct host_map *map, hyp_va_t va, unsigned int *le
     return sim_ram_load(map->ram, find_slot(map, va, level));
 }
 
-hyp_pa_t host_map_pa(uint64_t leaf, unsigned int level)
+hyp_pa_t host_map_pa(const struct host_map *map, uint64_t leaf, unsigned int level)
 {
-    return hyp_pa(hyp_align_down(leaf & PTE_ADDR, hyp_level_size(PAGE_SHIFT, level)));
+    return hyp_pa(hyp_align_down(leaf & PTE_ADDR, hyp_level_size(map->page_shift, level)));
 }
 
 bool host_map_set_valid(struct host_map *map, hyp_va_t va, bool valid)
@@ -206,23 +221,30 @@ bool host_map_split(struct host_map *map, hyp_va_t va)
     if (level == 1)
         pte = map->x86 ? block & ~X86_PS : block | PTE_TABLE;
 
-    for (unsigned int i = 0; i < 512; i++)
+    for (unsigned int i = 0; i < entries(map); i++)
         sim_ram_store(map->ram, hyp_pa_add(table, i * 8),
-                      pte + i * hyp_level_size(PAGE_SHIFT, level - 1));
+                      pte + i * hyp_level_size(map->page_shift, level - 1));
     sim_ram_store(map->ram, slot, encode_table(map, table));
     return true;
 }
 
+/* DDI 0487 D8.6.1: the contiguous hint at the last level, 64K, 2M and 2M. */
+unsigned int host_map_contig(const struct host_map *map)
+{
+    return map->page_shift == 12 ? 16 : map->page_shift == 14 ? 128 : 32;
+}
+
 unsigned int host_map_unfold(struct host_map *map, hyp_va_t va)
 {
-    if (map->x86)
-        return 0;
-    hyp_va_t run = hyp_va(hyp_align_down(va.v, CONTIG_RUN << PAGE_SHIFT));
+    const uint64_t count = host_map_contig(map), page = UINT64_C(1) << map->page_shift;
+    hyp_va_t run = hyp_va(hyp_align_down(va.v, count * page));
     unsigned int changed = 0;
 
-    for (unsigned int i = 0; i < CONTIG_RUN; i++) {
+    if (map->x86)
+        return 0;
+    for (uint64_t i = 0; i < count; i++) {
         unsigned int level = 0;
-        hyp_pa_t slot = find_slot(map, hyp_va(run.v + ((uint64_t)i << PAGE_SHIFT)), &level);
+        hyp_pa_t slot = find_slot(map, hyp_va(run.v + i * page), &level);
         uint64_t pte = sim_ram_load(map->ram, slot);
 
         if (level == 0 && pte & PTE_CONT) {
@@ -261,7 +283,7 @@ static void print_range(struct dump *dump, uint64_t end)
     uint64_t a = dump->attributes;
 
     fprintf(dump->out, "0x%016" PRIx64 "-0x%016" PRIx64 " %10" PRIu64 "K %s ", dump->start, end,
-            (end - dump->start) >> 10, names[dump->level]);
+            (end - dump->start) >> 10, names[dump->level == top(dump->map) ? 3 : dump->level]);
     if (dump->map->x86) {
         print_x86(dump);
         return;
@@ -292,11 +314,12 @@ static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigne
                        unsigned int first, unsigned int end)
 {
     for (unsigned int i = first; i < end; i++) {
-        uint64_t va = base + ((uint64_t)i << hyp_level_shift(PAGE_SHIFT, level));
+        uint64_t va = base + ((uint64_t)i << hyp_level_shift(dump->map->page_shift, level));
         uint64_t pte = sim_ram_load(dump->map->ram, hyp_pa_add(table, i * 8));
 
         if (is_table(dump->map, pte, level))
-            dump_table(dump, hyp_pa(pte & PTE_ADDR & ~dump->map->nr), va, level - 1, 0, 512);
+            dump_table(dump, hyp_pa(pte & PTE_ADDR & ~dump->map->nr), va, level - 1, 0,
+                       entries(dump->map));
         else
             dump_leaf(dump, va, pte, level);
     }
@@ -305,16 +328,14 @@ static void dump_table(struct dump *dump, hyp_pa_t table, uint64_t base, unsigne
 void host_map_dump(const struct host_map *map, bool user, FILE *out)
 {
     struct dump dump = {.map = map, .out = out};
-    unsigned int half = 512 / 2;
+    const unsigned int roof = 1u << (VA_BITS - hyp_level_shift(map->page_shift, top(map)));
+    const uint64_t base = user ? 0 : UINT64_C(0xffff) << VA_BITS;
 
-    if (!map->x86) {
-        dump_table(&dump, user ? map->user_root : map->kernel_root,
-                   user ? 0 : UINT64_C(0xffff) << 48, TOP, 0, 512);
-    } else if (user) {
-        dump_table(&dump, map->kernel_root, 0, TOP, 0, half);
-    } else {
-        dump_table(&dump, map->kernel_root, UINT64_C(0xffff) << 48, TOP, half, 512);
-    }
+    if (!map->x86)
+        dump_table(&dump, user ? map->user_root : map->kernel_root, base, top(map), 0, roof);
+    else
+        dump_table(&dump, map->kernel_root, base, top(map), user ? 0 : roof / 2,
+                   user ? roof / 2 : roof);
     if (dump.open)
         print_range(&dump, user ? UINT64_C(1) << (map->x86 ? 47 : 48) : 0);
 }

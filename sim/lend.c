@@ -9,8 +9,7 @@
  */
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, GUEST_IPA_BITS = 40 };
-#define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
+enum { GUEST_IPA_BITS = 40 };
 
 void sim_hypercall(struct sim *sim, uint8_t cpu)
 {
@@ -23,7 +22,8 @@ void sim_hypercall(struct sim *sim, uint8_t cpu)
 /* A page of ours that the host may write to. */
 static bool is_spare(const struct sim *sim, hyp_pa_t pa)
 {
-    return pa.v >= sim->layout.meta.v && pa.v < sim->layout.meta_end.v && pa.v % PAGE_BYTES == 0 &&
+    return pa.v >= sim->layout.meta.v && pa.v < sim->layout.meta_end.v &&
+           pa.v % sim_page_bytes(sim) == 0 &&
            hyp_page_host_state(hyp_page_of(&sim->hyp.vmemmap, pa)) == HYP_PAGE_OWNED;
 }
 
@@ -40,10 +40,10 @@ static hyp_pa_t take_meta(struct sim *sim, uint64_t count)
         sim->meta_free.count--;
         return pa;
     }
-    pa = hyp_pa(hyp_align_up(sim->meta_cursor.v, count * PAGE_BYTES));
-    if (pa.v + count * PAGE_BYTES > sim->layout.meta_end.v)
+    pa = hyp_pa(hyp_align_up(sim->meta_cursor.v, count * sim_page_bytes(sim)));
+    if (pa.v + count * sim_page_bytes(sim) > sim->layout.meta_end.v)
         return hyp_pa(0);
-    sim->meta_cursor = hyp_pa_add(pa, count * PAGE_BYTES);
+    sim->meta_cursor = hyp_pa_add(pa, count * sim_page_bytes(sim));
     return pa;
 }
 
@@ -143,7 +143,7 @@ static bool donate_guest(struct sim *sim, const struct sim_lend *lend)
 
     sim_hypercall(sim, lend->cpu);
     if (!vcpu || !refill(sim, vcpu) ||
-        hyp_host_donate_guest(&sim->hyp, vcpu, lend->pa.v >> PAGE_SHIFT, gfn) != HYP_OK)
+        hyp_host_donate_guest(&sim->hyp, vcpu, lend->pa.v >> sim_page_shift(sim), gfn) != HYP_OK)
         return false;
     guest->next_gfn++;
     guest->pages++;
@@ -159,7 +159,7 @@ bool sim_lend_donate(struct sim *sim, const struct sim_lend *lend)
     if ((lend->page->owner & 0xff) == TRACE_OWNER_GUEST)
         return donate_guest(sim, lend);
     sim_hypercall(sim, lend->cpu);
-    return hyp_host_donate_hyp(&sim->hyp, lend->pa.v >> PAGE_SHIFT, 1) == HYP_OK;
+    return hyp_host_donate_hyp(&sim->hyp, lend->pa.v >> sim_page_shift(sim), 1) == HYP_OK;
 }
 
 /* The last page of a dying guest is back: its tables and metadata come back too. */
@@ -209,8 +209,8 @@ void sim_lend_reclaim(struct sim *sim, const struct sim_lend *lend)
     }
     sim_hypercall(sim, lend->cpu);
     /* The hypervisor wipes what it had before the host sees it again. */
-    sim_charge(sim, SIM_CAUSE_zero, SIM_COST(sim, clear_page));
-    if (hyp_hyp_donate_host(&sim->hyp, lend->pa.v >> PAGE_SHIFT, 1) != HYP_OK)
+    sim_charge(sim, SIM_CAUSE_zero, sim_clear_cycles(sim, sim_page_bytes(sim)));
+    if (hyp_hyp_donate_host(&sim->hyp, lend->pa.v >> sim_page_shift(sim), 1) != HYP_OK)
         sim_count(sim, SIM_COUNT_donations_failed, 1);
 }
 

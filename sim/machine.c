@@ -14,8 +14,7 @@
 
 #include "workloads/guest/abi.h"
 
-enum { PAGE_SHIFT = 12, REGIONS_MAX = HYP_REGIONS_MAX, CARVE_GROWTHS = 64 };
-#define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
+enum { REGIONS_MAX = HYP_REGIONS_MAX, CARVE_GROWTHS = 64 };
 #define HUGE_BYTES  (UINT64_C(1) << 21)
 #define TABLE_BYTES (UINT64_C(256) << 20) /* host stage-1 tables, at least */
 #define META_BYTES  (UINT64_C(256) << 20)
@@ -44,8 +43,9 @@ static struct mmu_config mmu_config(const struct sim_config *config, unsigned in
         .l2 = tlb(config, G(tlb, l2_entries), G(tlb, l2_ways), l2_shifts, G(tlb, l2_cycles)),
         .walk_cache = tlb(config, G(wcache, entries), G(wcache, ways), 0, 0),
         /* A76, N1: the L2 TLB keeps ipa results of large blocks only. */
-        .ipa_cache = tlb(config, G(wcache, ipa_entries), G(wcache, ipa_ways),
-                         G(wcache, in_l2) ? 1u << 21 | 1u << 30 : l2_shifts, 0),
+        .ipa_cache =
+            tlb(config, G(wcache, ipa_entries), G(wcache, ipa_ways),
+                G(wcache, in_l2) ? 1u << 21 | 1u << 25 | 1u << 29 | 1u << 30 : l2_shifts, 0),
         .l2_holds_walks = G(wcache, in_l2) != 0,
         .ipa_cache_tables = x86, /* costs 1.2: nested walk caches of Intel and AMD */
         .memory_cycles = (uint32_t)G(cache, memory_cycles),
@@ -79,12 +79,18 @@ static void cut(hyp_pa_t *cursor, uint64_t bytes, hyp_pa_t *start, hyp_pa_t *end
     *end = *cursor = hyp_pa_add(*cursor, hyp_align_up(bytes, HUGE_BYTES));
 }
 
+static bool is_granule(const struct trace_header *header)
+{
+    return header->page_shift == 12 || (header->arch == TRACE_ARCH_ARM64 &&
+                                        (header->page_shift == 14 || header->page_shift == 16));
+}
+
 static enum sim_status check_header(const struct trace_header *header, struct sim_error *error)
 {
     if (header->arch != TRACE_ARCH_ARM64 && header->arch != TRACE_ARCH_X86_64)
         return sim_fail(error, SIM_BAD_INPUT, "unknown architecture %u",
                         (unsigned int)header->arch);
-    if (header->page_shift != PAGE_SHIFT || !header->ram_count || header->ram_count > REGIONS_MAX ||
+    if (!is_granule(header) || !header->ram_count || header->ram_count > REGIONS_MAX ||
         !header->cpus || header->cpus > HYP_CPUS_MAX)
         return sim_fail(error, SIM_BAD_INPUT,
                         "impossible machine: page shift %u, %zu RAM ranges, %u CPUs",
@@ -100,16 +106,17 @@ static enum sim_status check_header(const struct trace_header *header, struct si
                             ram->start, ram->end);
     }
     if (header->linear_start >= header->linear_end || header->linear_start < (UINT64_C(1) << 63) ||
-        header->linear_start % PAGE_BYTES || header->linear_pa % PAGE_BYTES)
+        (header->linear_start | header->linear_pa) & ((UINT64_C(1) << header->page_shift) - 1))
         return sim_fail(error, SIM_BAD_INPUT, "impossible direct map 0x%" PRIx64 "-0x%" PRIx64,
                         header->linear_start, header->linear_end);
     return SIM_OK;
 }
 
 /* Host stage-1 tables: an entry of 8 bytes for each page of RAM, and room for all others. */
-static uint64_t table_bytes(const struct sim_layout *layout)
+static uint64_t table_bytes(const struct sim *sim)
 {
-    uint64_t entries = (layout->ram_end.v - layout->ram_start.v) / PAGE_BYTES * 8;
+    const struct sim_layout *layout = &sim->layout;
+    uint64_t entries = (layout->ram_end.v - layout->ram_start.v) / sim_page_bytes(sim) * 8;
 
     return entries + TABLE_BYTES / 2 > TABLE_BYTES ? entries + TABLE_BYTES / 2 : TABLE_BYTES;
 }
@@ -149,11 +156,11 @@ static struct hyp_config hyp_config(struct sim *sim, const struct hyp_region *re
                 .range_tlbi = SIM_GET(config, s1, range_tlbi) != 0,
                 .xnx = true,
             },
-        .page_shift = PAGE_SHIFT,
+        .page_shift = sim_page_shift(sim),
         .cpu_count = sim->cpus,
         .regions = regions,
         .region_count = (unsigned int)sim->header->ram_count,
-        .vmemmap_first = sim->layout.ram_start.v >> PAGE_SHIFT,
+        .vmemmap_first = sim->layout.ram_start.v >> sim_page_shift(sim),
         .vm_count = HYP_VMS_MAX,
         .host_policy =
             {
@@ -182,9 +189,9 @@ static void lay_out(struct sim *sim, struct hyp_region *regions, struct hyp_conf
     layout->ram_end = hyp_pa(sim_ram_range(header, header->ram_count - 1).end);
     hyp_pa_t cursor = hyp_pa(hyp_align_up(layout->ram_end.v, HUGE_BYTES));
 
-    cut(&cursor, table_bytes(layout), &layout->tables, &layout->tables_end);
+    cut(&cursor, table_bytes(sim), &layout->tables, &layout->tables_end);
     cut(&cursor, META_BYTES, &layout->meta, &layout->meta_end);
-    cut(&cursor, carve * PAGE_BYTES, &layout->carve, &layout->carve_end);
+    cut(&cursor, carve * sim_page_bytes(sim), &layout->carve, &layout->carve_end);
     layout->pool = cursor;
     regions_of(sim, cursor, regions);
     *hyp = hyp_config(sim, regions);
@@ -196,21 +203,22 @@ static void lay_out(struct sim *sim, struct hyp_region *regions, struct hyp_conf
         for (int i = 0; i < 3; i++) {
             hyp_boot_carve(hyp, &sizes);
             pool_pages = hyp_boot_pool_pages(&sizes);
-            regions_of(sim, hyp_pa_add(cursor, pool_pages * PAGE_BYTES), regions);
+            regions_of(sim, hyp_pa_add(cursor, pool_pages * sim_page_bytes(sim)), regions);
         }
     }
-    cut(&cursor, pool_pages * PAGE_BYTES, &layout->pool, &layout->pool_end);
+    cut(&cursor, pool_pages * sim_page_bytes(sim), &layout->pool, &layout->pool_end);
     regions_of(sim, cursor, regions);
     hyp->pool = layout->pool;
-    hyp->pool_pages = (layout->pool_end.v - layout->pool.v) >> PAGE_SHIFT;
+    hyp->pool_pages = (layout->pool_end.v - layout->pool.v) >> sim_page_shift(sim);
     sim->meta_cursor = layout->meta;
-    sim->page_count = (layout->ram_end.v - layout->ram_start.v) >> PAGE_SHIFT;
+    sim->page_count = (layout->ram_end.v - layout->ram_start.v) >> sim_page_shift(sim);
 }
 
 static enum sim_status boot_hypervisor(struct sim *sim, struct hyp_config *config,
                                        struct sim_error *error)
 {
-    uint64_t descriptors = (sim->layout.pool_end.v - sim->layout.ram_start.v) >> PAGE_SHIFT;
+    uint64_t descriptors =
+        (sim->layout.pool_end.v - sim->layout.ram_start.v) >> sim_page_shift(sim);
 
     if (!SIM_GET(&sim->config, s2, enable)) {
         /* Without one, those that edit the direct map do that alone. */

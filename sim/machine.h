@@ -238,8 +238,21 @@ static inline hyp_pa_t sim_placed_pa(const struct sim *sim, hyp_pa_t pa)
 /* Whole pages of the i-th RAM range. */
 static inline struct trace_range sim_ram_range(const struct trace_header *header, size_t i)
 {
-    return (struct trace_range){(header->ram[i].start + 4095) & ~UINT64_C(4095),
-                                header->ram[i].end & ~UINT64_C(4095)};
+    const uint64_t page = UINT64_C(1) << header->page_shift;
+
+    return (struct trace_range){(header->ram[i].start + page - 1) & ~(page - 1),
+                                header->ram[i].end & ~(page - 1)};
+}
+
+/* The host kernel's pages, and so the granule of every table: what the trace was recorded with. */
+static inline unsigned int sim_page_shift(const struct sim *sim)
+{
+    return sim->header->page_shift;
+}
+
+static inline uint64_t sim_page_bytes(const struct sim *sim)
+{
+    return UINT64_C(1) << sim->header->page_shift;
 }
 
 /* ---- sim/access.c ---- */
@@ -263,6 +276,8 @@ void sim_port_hyp(struct sim *sim, struct hyp_port *port);
 void sim_port_mmu(struct sim *sim, struct mmu_port *port);
 /* Cycles of one broadcast invalidation of `pages` pages, or of a range when the CPU can. */
 uint64_t sim_shootdown_cycles(const struct sim *sim, uint64_t pages, bool range);
+/* Zeroing so many bytes, a multiple of 4 KiB. */
+uint64_t sim_clear_cycles(const struct sim *sim, uint64_t bytes);
 
 /* ---- sim/host_kernel.c: what the host kernel does ---- */
 

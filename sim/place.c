@@ -13,37 +13,37 @@
 
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, HUGE_PAGES = 512, RANDOM_TRIES = 64 };
+enum { RANDOM_TRIES = 64 };
 enum policy { RECORDED, RANDOM, CLUSTERED, HUGE_FIRST, CARVE_OUT };
 
 static uint64_t index_of(const struct sim *sim, hyp_pa_t pa)
 {
-    return (pa.v - sim->layout.ram_start.v) >> PAGE_SHIFT;
+    return (pa.v - sim->layout.ram_start.v) >> sim_page_shift(sim);
 }
 
 static hyp_pa_t pa_of(const struct sim *sim, uint64_t index)
 {
-    return hyp_pa_add(sim->layout.ram_start, index << PAGE_SHIFT);
+    return hyp_pa_add(sim->layout.ram_start, index << sim_page_shift(sim));
 }
 
 /* Sets `pages` more pages apart for the carve-out. */
 static bool carve_grow(struct sim *sim, uint64_t pages, bool migrate)
 {
-    hyp_pa_t start = sim->carve_limit, end = hyp_pa_add(start, pages << PAGE_SHIFT);
+    hyp_pa_t start = sim->carve_limit, end = hyp_pa_add(start, pages << sim_page_shift(sim));
 
     if (!pages || end.v > sim->layout.carve_end.v)
         return false;
     if (!sim_host_extend(sim, start, end))
         return false;
     for (uint64_t i = 0; i < pages; i++) {
-        hyp_pa_t pa = hyp_pa_add(start, i << PAGE_SHIFT);
+        hyp_pa_t pa = hyp_pa_add(start, i << sim_page_shift(sim));
 
         if (sim->strategy->carve_out)
             sim_direct_map_invalid(sim, sim->cpu, pa);
         if (migrate)
             sim_charge(sim, SIM_CAUSE_migrate, SIM_COST(sim, migrate_page));
         sim->carve_free[sim->carve_free_count++] =
-            (uint32_t)((end.v - sim->layout.carve.v) / 4096 - i - 1);
+            (uint32_t)(((end.v - sim->layout.carve.v) >> sim_page_shift(sim)) - i - 1);
     }
     if (sim->strategy->carve_out)
         sim_flush_kernel_range(sim, sim->cpu, start, pages);
@@ -55,7 +55,7 @@ static bool carve_grow(struct sim *sim, uint64_t pages, bool migrate)
 
 enum sim_status sim_place_boot(struct sim *sim, struct sim_error *error)
 {
-    uint64_t pages = (sim->layout.carve_end.v - sim->layout.carve.v) >> PAGE_SHIFT;
+    uint64_t pages = (sim->layout.carve_end.v - sim->layout.carve.v) >> sim_page_shift(sim);
 
     sim->carves = sim->strategy->carve_out || SIM_GET(&sim->config, place, policy) == CARVE_OUT;
     sim->moves_pages = sim->carves || SIM_GET(&sim->config, place, policy) != RECORDED;
@@ -76,8 +76,8 @@ static bool place_in_carve_out(struct sim *sim, struct sim_lend *lend)
 
     if (!sim->carve_free_count && !carve_grow(sim, grow, true))
         return false;
-    lend->pa = hyp_pa_add(sim->layout.carve,
-                          (uint64_t)sim->carve_free[--sim->carve_free_count] << PAGE_SHIFT);
+    lend->pa = hyp_pa_add(sim->layout.carve, (uint64_t)sim->carve_free[--sim->carve_free_count]
+                                                 << sim_page_shift(sim));
     lend->page->moved = (uint32_t)(index_of(sim, lend->pa) ^ index_of(sim, lend->recorded));
     return true;
 }
@@ -113,15 +113,23 @@ static uint64_t next_usable(struct sim *sim)
     return sim->page_count;
 }
 
-/* The first run of 512 usable pages, aligned: the cursor moves there. */
+/* Pages of a block. */
+static uint64_t huge_pages(const struct sim *sim)
+{
+    return sim_page_bytes(sim) / 8;
+}
+
+/* The first run of usable pages that make a block: the cursor moves there. */
 static void seek_huge(struct sim *sim)
 {
-    for (uint64_t base = 0; base + HUGE_PAGES <= sim->page_count; base += HUGE_PAGES) {
+    const uint64_t huge = huge_pages(sim);
+
+    for (uint64_t base = 0; base + huge <= sim->page_count; base += huge) {
         uint64_t n = 0;
 
-        while (n < HUGE_PAGES && usable(sim, base + n))
+        while (n < huge && usable(sim, base + n))
             n++;
-        if (n == HUGE_PAGES) {
+        if (n == huge) {
             sim->place_cursor = base;
             return;
         }
@@ -138,8 +146,8 @@ static uint64_t choose(struct sim *sim, enum policy policy)
                 return index;
         }
     }
-    if (policy == HUGE_FIRST &&
-        (sim->place_cursor % HUGE_PAGES == 0 || !usable(sim, sim->place_cursor % sim->page_count)))
+    if (policy == HUGE_FIRST && (sim->place_cursor % huge_pages(sim) == 0 ||
+                                 !usable(sim, sim->place_cursor % sim->page_count)))
         seek_huge(sim);
     return next_usable(sim);
 }
@@ -168,7 +176,7 @@ void sim_unplace(struct sim *sim, struct sim_lend *lend)
     if (!sim->carves)
         return;
     sim->carve_free[sim->carve_free_count++] =
-        (uint32_t)((lend->pa.v - sim->layout.carve.v) >> PAGE_SHIFT);
+        (uint32_t)((lend->pa.v - sim->layout.carve.v) >> sim_page_shift(sim));
     if (sim->carve_free_count > sim->stats.count[SIM_COUNT_stranded_peak])
         sim->stats.count[SIM_COUNT_stranded_peak] = sim->carve_free_count;
     lend->page->moved = 0;

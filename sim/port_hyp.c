@@ -9,7 +9,7 @@
 #include "mmu/x86.h"
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12, SLOTS = 512 };
+enum { SLOTS = 512 }; /* of one page of sim_ram */
 
 static uint64_t pte_load(void *ctx, hyp_pa_t slot)
 {
@@ -67,7 +67,7 @@ static void page_zero(void *ctx, hyp_pa_t page, uint64_t size)
     struct sim *sim = ctx;
 
     sim_ram_zero(sim->ram, page, size);
-    sim_charge(sim, SIM_CAUSE_zero, SIM_COST(sim, clear_page) * (size >> PAGE_SHIFT));
+    sim_charge(sim, SIM_CAUSE_zero, sim_clear_cycles(sim, size));
 }
 
 /* The DSB after an invalidation is part of the invalidation's cost; the others are not. */
@@ -77,6 +77,11 @@ static void barrier(void *ctx, enum hyp_barrier kind)
 
     if (kind == HYP_DSB_ISHST || kind == HYP_ISB)
         sim_charge(sim, SIM_CAUSE_table_edit, SIM_COST(sim, barrier));
+}
+
+uint64_t sim_clear_cycles(const struct sim *sim, uint64_t bytes)
+{
+    return SIM_COST(sim, clear_page) * (bytes / 4096);
 }
 
 uint64_t sim_shootdown_cycles(const struct sim *sim, uint64_t pages, bool range)
@@ -127,8 +132,8 @@ static void tlb_inv(void *ctx, const struct hyp_tlb_inv *inv)
         invept(sim, inv);
         return;
     }
-    uint64_t granule = UINT64_C(1) << PAGE_SHIFT;
-    uint64_t pages = inv->size > granule ? inv->size >> PAGE_SHIFT : 1;
+    uint64_t granule = sim_page_bytes(sim);
+    uint64_t pages = inv->size > granule ? inv->size / granule : 1;
     bool range = tlbi_map[inv->op].range;
     struct mmu_inval inval = {
         .op = tlbi_map[inv->op].op,

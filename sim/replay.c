@@ -15,9 +15,6 @@
 #include "mmu/x86.h"
 #include "sim/machine.h"
 
-enum { PAGE_SHIFT = 12 };
-#define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
-
 static uint64_t placed_va(const struct sim *sim, uint64_t va)
 {
     const struct trace_header *header = sim->header;
@@ -30,7 +27,8 @@ static uint64_t placed_va(const struct sim *sim, uint64_t va)
 static void access_across(struct sim *sim, struct sim_access *access, bool zeropad,
                           uint64_t recorded)
 {
-    uint64_t next = hyp_align_down(access->va, PAGE_BYTES) + PAGE_BYTES;
+    const uint64_t page = sim_page_bytes(sim);
+    uint64_t next = hyp_align_down(access->va, page) + page;
     unsigned int level;
 
     sim_count(sim, SIM_COUNT_crossings, zeropad);
@@ -39,7 +37,7 @@ static void access_across(struct sim *sim, struct sim_access *access, bool zerop
     /* A word load runs into the page that is next in this machine; a buffer of several pages goes
      * on where its next page went. */
     if (sim->moves_pages && !zeropad)
-        next = placed_va(sim, hyp_align_down(recorded, PAGE_BYTES) + PAGE_BYTES);
+        next = placed_va(sim, hyp_align_down(recorded, page) + page);
     access->va = next;
     if (!sim_in_linear(sim, next) && !host_map_leaf(&sim->map, hyp_va(next), &level)) {
         sim_count(sim, SIM_COUNT_unrecorded, 1);
@@ -54,6 +52,7 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
                                     const struct trace_block *block, struct sim_error *error)
 {
     uint64_t events = 0, zeropads = 0;
+    const uint64_t page = sim_page_bytes(sim);
     enum mmu_regime regime = sim->regime;
     bool moves = sim->moves_pages;
 
@@ -75,7 +74,7 @@ static enum sim_status replay_block(struct sim *sim, struct mmu_cpu *const *cpus
         hyp_pa_t pa;
 
         zeropads += site->zeropad;
-        bool crosses = (va & (PAGE_BYTES - 1)) + size > PAGE_BYTES;
+        bool crosses = (va & (page - 1)) + size > page;
 
         if (HYP_LIKELY(!crosses) && HYP_LIKELY(!(site->fetch | site->user)) &&
             HYP_LIKELY(

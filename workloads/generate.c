@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 enum {
-    PAGE_SHIFT = 12,
     BLOCK = 1 << 16, /* records */
     TURN = 1000,     /* accesses of a CPU in a row */
     LENDABLE = 8,    /* one page of so many */
@@ -54,9 +53,9 @@ static uint64_t next_random(struct workload *w)
     return w->random;
 }
 
-static uint64_t pa_of(uint64_t page)
+static uint64_t pa_of(const struct workload *w, uint64_t page)
 {
-    return RAM_START + (page << PAGE_SHIFT);
+    return RAM_START + (page << w->options.page_shift);
 }
 
 /* Pages that may be lent: the last of each eight. Not 0, as the options were checked. */
@@ -98,7 +97,9 @@ static uint64_t choose_address(struct workload *w)
 {
     const uint64_t used = lendable_pages(w) * (LENDABLE - 1);
     const uint64_t cpu = w->access / TURN % w->options.cpus;
-    const uint64_t offset = next_random(w) % 512 * 8;
+    const unsigned int shift = w->options.page_shift;
+    const uint64_t offset = next_random(w) % (UINT64_C(1) << (shift - 3)) * 8;
+    const uint64_t lines = UINT64_C(1) << (shift - 6);
     uint64_t share, line;
 
     switch (w->options.pattern) {
@@ -106,13 +107,13 @@ static uint64_t choose_address(struct workload *w)
         break;
     case WL_SKEWED:
         /* Hot pages lie apart: the multiplier is a prime, and larger than any working set. */
-        return used_page(skewed(w, used) * UINT64_C(2654435761) % used) << PAGE_SHIFT | offset;
+        return used_page(skewed(w, used) * UINT64_C(2654435761) % used) << shift | offset;
     case WL_STREAM:
         share = used / w->options.cpus ? used / w->options.cpus : 1;
         line = w->access / (TURN * w->options.cpus) * TURN + w->access % TURN;
-        return used_page((cpu * share + line / 64 % share) % used) << PAGE_SHIFT | line % 64 * 64;
+        return used_page((cpu * share + line / lines % share) % used) << shift | line % lines * 64;
     }
-    return used_page(next_random(w) % used) << PAGE_SHIFT | offset;
+    return used_page(next_random(w) % used) << shift | offset;
 }
 
 static void put_access(struct workload *w)
@@ -125,7 +126,7 @@ static void put_access(struct workload *w)
     if (next_random(w) % 1000000 < w->options.crossings) {
         /* The last word of the page in front of a lendable one, and up to seven bytes beyond. */
         offset = next_random(w) % lendable_pages(w) * LENDABLE + LENDABLE - 2;
-        offset = (offset << PAGE_SHIFT) + 4096 - 1 - next_random(w) % 7;
+        offset = ((offset + 1) << w->options.page_shift) - 1 - next_random(w) % 7;
         rec->site = ZEROPAD;
     } else {
         rec->site = next_random(w) % 100 < w->options.stores ? STORE : LOAD;
@@ -140,7 +141,7 @@ static void take_back(struct workload *w)
 {
     const struct loan *loan = &w->loans[w->first_loan];
 
-    put_event(w, TRACE_RECLAIM, pa_of(loan->page), 1, TRACE_OWNER_GUEST | 1 << 8);
+    put_event(w, TRACE_RECLAIM, pa_of(w, loan->page), 1, TRACE_OWNER_GUEST | 1 << 8);
     w->lent[loan->page / LENDABLE] = 0;
     w->first_loan = (w->first_loan + 1) % LIFETIMES_MAX;
     w->loan_count--;
@@ -158,7 +159,7 @@ static bool lend_one(struct workload *w)
             continue;
         w->next_page = n + 1;
         w->lent[n] = 1;
-        put_event(w, TRACE_DONATE, pa_of(n * LENDABLE + LENDABLE - 1), 1,
+        put_event(w, TRACE_DONATE, pa_of(w, n * LENDABLE + LENDABLE - 1), 1,
                   TRACE_OWNER_GUEST | 1 << 8);
         if (w->options.lifetime)
             w->loans[(w->first_loan + w->loan_count++) % LIFETIMES_MAX] =
@@ -192,7 +193,7 @@ static int wl_next(struct trace_source *source, struct trace_block *block,
                    struct trace_error *error)
 {
     struct workload *w = (struct workload *)source;
-    const uint64_t ram = w->options.ram_bytes >> PAGE_SHIFT;
+    const uint64_t ram = w->options.ram_bytes >> w->options.page_shift;
     const uint64_t known = w->options.working_set * (1 + FREE_TIMES);
     const uint64_t pages = ram < known ? ram : known;
 
@@ -201,7 +202,7 @@ static int wl_next(struct trace_source *source, struct trace_block *block,
     /* Room for a donation of the largest batch is left at the end of a block. */
     while (w->count < BLOCK - 1024 && !is_over(w)) {
         if (w->next_free + (1 << FREE_ORDER) <= pages) {
-            put_event(w, TRACE_FREE, pa_of(w->next_free), FREE_ORDER, 0);
+            put_event(w, TRACE_FREE, pa_of(w, w->next_free), FREE_ORDER, 0);
             w->next_free += 1 << FREE_ORDER;
         } else if (w->loan_count && w->loans[w->first_loan].due <= w->access) {
             take_back(w);
@@ -237,6 +238,7 @@ struct wl_options wl_defaults(void)
 {
     return (struct wl_options){
         .arch = TRACE_ARCH_ARM64,
+        .page_shift = 12,
         .cpus = 2,
         .ram_bytes = UINT64_C(1) << 30,
         .working_set = 32768,
@@ -274,8 +276,11 @@ static bool within(const char *name, uint64_t value, uint64_t min, uint64_t max,
 
 static bool check(const struct wl_options *o, struct trace_error *error)
 {
-    const uint64_t pages = o->ram_bytes >> PAGE_SHIFT;
+    const uint64_t pages = o->ram_bytes >> (o->page_shift & 63);
 
+    if (o->page_shift != 12 &&
+        (o->arch != TRACE_ARCH_ARM64 || (o->page_shift != 14 && o->page_shift != 16)))
+        return refuse(error, "page-size: expected 4K, or for arm64 16K or 64K");
     if (!within("cpus", o->cpus, 1, 256, error) ||
         !within("memory", o->ram_bytes, UINT64_C(64) << 20, UINT64_C(1) << 40, error) ||
         !within("working-set", o->working_set, 64, pages / 2, error) ||
@@ -303,7 +308,7 @@ static void describe(struct workload *w)
     w->header = (struct trace_header){
         .arch = w->options.arch,
         .cpus = w->options.cpus,
-        .page_shift = PAGE_SHIFT,
+        .page_shift = w->options.page_shift,
         .linear_start = w->options.arch == TRACE_ARCH_ARM64 ? UINT64_C(0xffff000000000000)
                                                             : UINT64_C(0xffff888000000000),
         .linear_pa = RAM_START,

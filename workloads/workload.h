@@ -21,10 +21,11 @@ enum wl_pattern {
 
 struct wl_options {
     enum trace_arch arch;
-    unsigned int cpus;    /* 1 to 256 */
-    uint64_t ram_bytes;   /* 64 MiB to 1 TiB, a multiple of 2 MiB */
-    uint64_t working_set; /* pages: 64 up to half of RAM, and a multiple of 8 */
-    uint64_t accesses;    /* at least 1 */
+    unsigned int page_shift; /* 12; arm64 also 14 and 16 */
+    unsigned int cpus;       /* 1 to 256 */
+    uint64_t ram_bytes;      /* 64 MiB to 1 TiB, a multiple of 2 MiB */
+    uint64_t working_set;    /* pages: 64 up to half of RAM, and a multiple of 8 */
+    uint64_t accesses;       /* at least 1 */
     enum wl_pattern pattern;
     unsigned int stores; /* per cent of the accesses, 0 to 100 */
     unsigned int

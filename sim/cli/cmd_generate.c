@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
     {"crossings", 'z', "PPM", 0,
      "Of a million accesses, load_unaligned_zeropad() across the end of a page; default 20", 1},
     {"arch", 'a', "NAME", 0, "arm64 (default) or x86-64", 2},
+    {"page-size", 'g', "BYTES", 0, "4K (default); arm64 also 16K and 64K", 2},
     {"cpus", 'u', "N", 0, "Default 2", 2},
     {"memory", 'm', "BYTES", 0, "RAM, 64M to 1024G; default 1G", 2},
     {"working-set", 'W', "PAGES", 0, "Used by the kernel; an eighth may be lent; default 32768", 2},
@@ -73,6 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     static const char *const patterns[] = {"uniform", "skewed", "stream", NULL};
     static const char *const archs[] = {"arm64", "x86-64", NULL};
+    static const char *const pages[] = {"4K", "16K", "64K", NULL};
     struct arguments *args = state->input;
     struct wl_options *o = &args->options;
 
@@ -95,6 +97,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'a':
         o->arch =
             parse_name(arg, archs, "arm64 or x86-64", state) ? TRACE_ARCH_X86_64 : TRACE_ARCH_ARM64;
+        return 0;
+    case 'g':
+        o->page_shift = 12 + 2 * parse_name(arg, pages, "4K, 16K or 64K", state);
         return 0;
     case 'u':
         o->cpus = parse_small(arg, state);

@@ -25,6 +25,14 @@ for pattern in uniform stream; do
     "$faultline" generate "${small[@]}" -p $pattern -o "$work/p.fltrace"
     expect 0 "reflect" "$faultline" compare -S none,reflect "$work/p.fltrace"
 done
+for size in 16K 64K; do
+    "$faultline" generate -W 512 -m 64M -n 300K -d 300 -t 30K -z 3000 -g $size -o "$work/$size.fltrace"
+    expect 0 "2 CPUs, ${size%K} KiB pages" "$faultline" trace info "$work/$size.fltrace"
+    expect 0 "recorded faults: 0, predicted: 0, missed: 0, spurious: 0" \
+        "$faultline" compare -s check.stale=all -s s1.bbm=2 -s s1.block=2m "$work/$size.fltrace"
+done
+expect 2 "'8K': expected 4K, 16K or 64K" "$faultline" generate -g 8K -o "$work/x"
+expect 2 "page-size: expected 4K, or for arm64 16K or 64K" "$faultline" generate -a x86-64 -g 16K -o "$work/x"
 expect 2 "Usage:" "$faultline" generate
 expect 2 "'hot': expected uniform, skewed or stream" "$faultline" generate -p hot -o "$work/x"
 expect 2 "'1Q' is no number" "$faultline" generate -n 1Q -o "$work/x"

@@ -38,7 +38,7 @@ static struct sim_ram *map_begin(struct host_map *map, bool x86, uint64_t pages)
 {
     struct sim_ram *ram = sim_ram_create();
 
-    assert_true(host_map_init(map, ram, x86, hyp_pa(TABLES), hyp_pa(TABLES + pages * 4096)));
+    assert_true(host_map_init(map, ram, x86, 12, hyp_pa(TABLES), hyp_pa(TABLES + pages * 4096)));
     return ram;
 }
 
@@ -59,7 +59,7 @@ static void split_and_compare(bool x86)
         unsigned int expected = offset >= 0x200000 && offset < 0x400000 ? 0 : 1;
 
         assert_int_equal(level, expected);
-        assert_int_equal(host_map_pa(leaf, level).v + (offset & (expected ? 0x1fffff : 0)),
+        assert_int_equal(host_map_pa(&map, leaf, level).v + (offset & (expected ? 0x1fffff : 0)),
                          0x40000000 + offset);
     }
     assert_true(host_map_set_valid(&map, hyp_va(LINEAR + 0x201000), false));
@@ -87,7 +87,7 @@ static void tables_that_run_out_are_reported_and_change_nothing(void **state)
     host_map_set(&map, hyp_va(LINEAR), hyp_pa(0x40000000), 0, 0, &full);
     assert_true(full);
     assert_int_equal(host_map_leaf(&map, hyp_va(LINEAR), &level), 0);
-    assert_false(host_map_init(&map, ram, false, hyp_pa(TABLES), hyp_pa(TABLES + 4096)));
+    assert_false(host_map_init(&map, ram, false, 12, hyp_pa(TABLES), hyp_pa(TABLES + 4096)));
     sim_ram_destroy(ram);
 }
 
