@@ -205,10 +205,6 @@ void hyp_arch_set_host_root(const struct hyp *hyp)
 
 /* ---- faults and calls of guests ---- */
 
-/* Exit qualification of an EPT violation (Intel SDM vol. 3, table 28-7). */
-#define EPT_QUAL_WRITE  HYP_BIT(1)
-#define EPT_QUAL_RIGHTS HYP_MASK(5, 3) /* of the entries used; 0 when one was not present */
-
 unsigned int hyp_arch_hcall_bytes(const struct hyp *hyp)
 {
     return is_x86(hyp) ? 3 : 4; /* VMCALL; HVC */
@@ -217,11 +213,11 @@ unsigned int hyp_arch_hcall_bytes(const struct hyp *hyp)
 uint64_t hyp_arch_fault_of_write(const struct hyp *hyp)
 {
     if (is_x86(hyp))
-        return EPT_QUAL_WRITE;
+        return HYP_EPT_QUAL_WRITE;
     return hyp_field(HYP_ESR_EC, HYP_ESR_EC_DABT_LO) | HYP_ESR_IL | HYP_ESR_WNR | HYP_FSC_TRANS | 3;
 }
 
 bool hyp_arch_fault_is_translation(const struct hyp *hyp, uint64_t esr)
 {
-    return is_x86(hyp) ? !(esr & EPT_QUAL_RIGHTS) : hyp_esr_is_translation(esr);
+    return is_x86(hyp) ? !(esr & HYP_EPT_QUAL_RIGHTS) : hyp_esr_is_translation(esr);
 }

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Execute-only memory: what an EPT violation means for the guest, and the #PF that it gets.
- *
- * Exit qualification (Intel SDM vol. 3, table 28-7): 0 read, 1 write, 2 fetch; 7 the linear address
- * is valid; 8, if so: the access was the one to the linear address, and not one to a guest paging
- * structure on the way there; 16 asynchronous.
  */
 #include <hyp/xom.h>
-
-#define QUAL_WRITE  HYP_BIT(1)
-#define QUAL_FETCH  HYP_BIT(2)
-#define QUAL_LINEAR HYP_BIT(7)
-#define QUAL_FINAL  HYP_BIT(8)
-#define QUAL_ASYNC  HYP_BIT(16)
 
 #define INSTRUCTION_BYTES 15u
 
@@ -25,9 +15,9 @@ struct cause {
 /* The kind of the access that violated. A read-modify-write counts as a write. */
 static uint32_t kind_of(uint64_t qualification)
 {
-    if (qualification & QUAL_FETCH)
+    if (qualification & HYP_EPT_QUAL_FETCH)
         return HYP_XOM_FETCH;
-    return qualification & QUAL_WRITE ? HYP_XOM_WRITE : HYP_XOM_READ;
+    return qualification & HYP_EPT_QUAL_WRITE ? HYP_XOM_WRITE : HYP_XOM_READ;
 }
 
 static unsigned int operands_of(const struct hyp_xom *xom, const struct hyp_xom_exit *exit,
@@ -114,9 +104,9 @@ static struct cause walked(const struct hyp_xom *xom, const struct hyp_xom_exit 
 
 static struct cause cause_of(const struct hyp_xom *xom, const struct hyp_xom_exit *exit)
 {
-    if (!(exit->qualification & QUAL_LINEAR))
+    if (!(exit->qualification & HYP_EPT_QUAL_LINEAR))
         return decoded(xom, exit);
-    if (!(exit->qualification & QUAL_FINAL))
+    if (!(exit->qualification & HYP_EPT_QUAL_FINAL))
         return walked(xom, exit);
     return (struct cause){.linear = exit->linear, .access = kind_of(exit->qualification)};
 }
@@ -126,13 +116,13 @@ static struct hyp_xom_decision fault(const struct hyp_xom_exit *exit, const stru
 {
     if (!cause->access)
         return (struct hyp_xom_decision){.verdict = HYP_XOM_DECODE};
-    code |= HYP_XOM_PF_P;
+    code |= HYP_PF_P;
     if (cause->access == HYP_XOM_WRITE)
-        code |= HYP_XOM_PF_W;
+        code |= HYP_PF_W;
     if (cause->access == HYP_XOM_FETCH && exit->tells_fetch)
-        code |= HYP_XOM_PF_I;
+        code |= HYP_PF_I;
     if (exit->cpl == 3)
-        code |= HYP_XOM_PF_U;
+        code |= HYP_PF_U;
     return (struct hyp_xom_decision){.verdict = HYP_XOM_INJECT, .cr2 = cause->linear, .code = code};
 }
 
@@ -142,11 +132,11 @@ struct hyp_xom_decision hyp_xom_violation(const struct hyp_xom *xom,
     const bool reserved = (exit->gpa.v & hyp_xom_reserved(xom)) != 0;
     struct cause cause;
 
-    if (exit->qualification & QUAL_ASYNC)
+    if (exit->qualification & HYP_EPT_QUAL_ASYNC)
         return (struct hyp_xom_decision){.verdict = HYP_XOM_NOT_OURS};
     if (!reserved &&
         (kind_of(exit->qualification) == HYP_XOM_FETCH || !hyp_xom_is_alias(xom, exit->gpa)))
         return (struct hyp_xom_decision){.verdict = HYP_XOM_NOT_OURS};
     cause = cause_of(xom, exit);
-    return fault(exit, &cause, reserved ? HYP_XOM_PF_RSVD : 0);
+    return fault(exit, &cause, reserved ? HYP_PF_RSVD : 0);
 }

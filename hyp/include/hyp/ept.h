@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a hypervisor on x86 needs to know about the CPU's EPT: which capabilities the core relies
- * on, what is missing when it refuses, and the EPTP of a table (Intel SDM vol. 3, 25.6.11
- * "Extended-Page-Table Pointer", A.10 "VPID and EPT Capabilities").
+ * on, what is missing when it refuses, the EPTP of a table, and what a violation says (Intel SDM
+ * vol. 3, 25.6.11 "Extended-Page-Table Pointer", A.10 "VPID and EPT Capabilities", 28.2.1).
  */
 #ifndef HYP_EPT_H
 #define HYP_EPT_H
@@ -24,6 +24,22 @@
 #define HYP_EPT_CAP_USUAL                                                                          \
     (HYP_EPT_CAP_XONLY | HYP_EPT_CAP_4_LEVELS | HYP_EPT_CAP_UC | HYP_EPT_CAP_WB | HYP_EPT_CAP_2M | \
      HYP_EPT_CAP_1G | HYP_EPT_CAP_INVEPT | HYP_EPT_CAP_AD | HYP_EPT_CAP_INVEPT_SINGLE)
+
+/* Exit qualification of an EPT violation (table 28-7). */
+#define HYP_EPT_QUAL_READ   HYP_BIT(0)
+#define HYP_EPT_QUAL_WRITE  HYP_BIT(1)
+#define HYP_EPT_QUAL_FETCH  HYP_BIT(2)
+#define HYP_EPT_QUAL_RIGHTS HYP_MASK(5, 3) /* of the entries used; 0 when one was not present */
+#define HYP_EPT_QUAL_LINEAR HYP_BIT(7)     /* the linear address is valid */
+#define HYP_EPT_QUAL_FINAL  HYP_BIT(8)  /* if so: it was accessed, not a table on the way to it */
+#define HYP_EPT_QUAL_ASYNC  HYP_BIT(16) /* no instruction's access */
+
+/* Error code of a page fault (section 4.7). */
+#define HYP_PF_P    0x01u
+#define HYP_PF_W    0x02u
+#define HYP_PF_U    0x04u
+#define HYP_PF_RSVD 0x08u
+#define HYP_PF_I    0x10u
 
 /* A use of EPT that the CPU may be unable to serve. */
 struct hyp_ept_needs {

@@ -222,12 +222,6 @@ void hyp_xom_pte_text(const struct hyp_xom *xom, uint64_t pte, unsigned int leaf
 
 /* ---- violations ---- */
 
-#define HYP_XOM_PF_P    0x01u
-#define HYP_XOM_PF_W    0x02u
-#define HYP_XOM_PF_U    0x04u
-#define HYP_XOM_PF_RSVD 0x08u
-#define HYP_XOM_PF_I    0x10u
-
 enum hyp_xom_verdict {
     HYP_XOM_NOT_OURS, /* nothing to do with bit M: handle it as without this feature */
     HYP_XOM_INJECT,   /* #PF with the CR2 and error code given */
