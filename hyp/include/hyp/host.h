@@ -96,10 +96,39 @@ enum hyp_host_outcome {
 enum hyp_host_outcome hyp_host_abort(struct hyp *hyp, const struct hyp_abort *abort,
                                      struct hyp_host_regs *regs);
 
+/* An EPT violation of the host, as the exit tells it. */
+struct hyp_ept_exit {
+    uint64_t qualification; /* SDM vol. 3, table 28-7; hyp/ept.h */
+    hyp_ipa_t gpa;
+    hyp_va_t linear; /* means nothing where the qualification says so */
+    uint8_t cpl;     /* 0 for an implicit supervisor access, whatever the CPL is */
+    /* EFER.NXE or CR4.SMEP of the host: error codes of fetches have bit 4. */
+    bool tells_fetch;
+};
+
+/* What the host gets for it: the exception that VM entry is to deliver. CR2 is the caller's to
+ * write, VM entry does not load it. */
+struct hyp_host_exception {
+    uint8_t vector; /* #PF, or #GP */
+    uint32_t code;
+    hyp_va_t cr2; /* of #PF */
+};
+
 /*
- * The same for a plain translation fault, without registers: on x86, an EPT violation of an address
- * for which nothing is mapped. Injected means "not the host's", and nothing else has been done: the
- * caller delivers what the machine has for it, on x86 #PF.
+ * The twin of hyp_host_abort() on x86; `exception` is written when the outcome is an injection.
+ *
+ * A page that is not the host's is a #PF of one that is not present (P = 0): the host's tables say
+ * otherwise, so it knows that stage 2 has spoken. A right that the map does not give is one with
+ * P = 1, and always injected. W, U and I are of the access; of one that stage 2 stopped on the way
+ * through the host's tables, only U is known, and it is told as a read. Without a linear address
+ * there is no #PF: #GP(0), as for a load of PDPTEs that cannot be used.
+ */
+enum hyp_host_outcome hyp_host_violation(struct hyp *hyp, const struct hyp_ept_exit *exit,
+                                         struct hyp_host_exception *exception);
+
+/*
+ * The same for a plain translation fault, on either machine and without registers. Injected means
+ * "not the host's", and nothing else has been done: the caller delivers what it has for it.
  */
 enum hyp_host_outcome hyp_host_touch(struct hyp *hyp, hyp_ipa_t ipa);
 
