@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh FOLDER: boots FOLDER/disk.img in Bochs; the serial port goes to FOLDER/serial.log.
+# run.sh FOLDER [CPU]: boots FOLDER/disk.img in Bochs; the serial port goes to FOLDER/serial.log.
+# `bochs --help cpu` lists the CPUs.
 #
 # The "term" display wants a terminal, and script(1) gives it one. A low ips is the fast one: the
 # delays of the BIOS count emulated time. Debian's Bochs has its debugger built in: "c" lets it run.
@@ -14,7 +15,7 @@ display_library: term
 romimage: file=$share/BIOS-bochs-latest
 vgaromimage: file=$vga
 memory: guest=64, host=64
-cpu: model=corei7_skylake_x, count=1, ips=4000000, reset_on_triple_fault=0
+cpu: model=${2:-corei7_skylake_x}, count=1, ips=4000000, reset_on_triple_fault=0
 clock: sync=none
 ata0-master: type=disk, path=disk.img, mode=flat, cylinders=$cylinders, heads=16, spt=63
 boot: disk
