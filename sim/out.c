@@ -83,15 +83,33 @@ static void table_outcome(const struct sim_result *results, size_t count, FILE *
     }
 }
 
-/* A column for each cause that anything was charged to. */
-static void table_causes(const struct sim_result *results, size_t count, FILE *out)
+void sim_out_causes(const struct sim_result *results, size_t count, bool used[SIM_CAUSE_COUNT])
 {
-    bool used[SIM_CAUSE_COUNT] = {false};
-
-    fprintf(out, "\n%-17s", "Mcycles by cause");
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++) {
+        used[c] = false;
         for (size_t i = 0; i < count; i++)
             used[c] |= results[i].stats.cycles[c] != 0;
+    }
+}
+
+const char *sim_out_verdict(const struct sim_result *result, char *text, size_t size)
+{
+    const uint64_t panics = result->stats.count[SIM_COUNT_panics];
+
+    if (panics)
+        snprintf(text, size, "%" PRIu64 " panic%s", panics, panics == 1 ? "" : "s");
+    else
+        snprintf(text, size, "%s", result->stats.count[SIM_COUNT_strays] ? "survives" : "no stray");
+    return text;
+}
+
+static void table_causes(const struct sim_result *results, size_t count, FILE *out)
+{
+    bool used[SIM_CAUSE_COUNT];
+
+    sim_out_causes(results, count, used);
+    fprintf(out, "\n%-17s", "Mcycles by cause");
+    for (size_t c = 0; c < SIM_CAUSE_COUNT; c++) {
         if (used[c])
             fprintf(out, " %*s", (int)strlen(sim_causes[c].name) < 7 ? 7 : 10, sim_causes[c].name);
     }

@@ -12,6 +12,11 @@ bool sim_format_parse(const char *text, enum sim_format *format);
 
 /* A path without its folders, as names stand in tables and titles. */
 const char *sim_base_name(const char *path);
+/* Which causes anything was charged to, in any of the runs. */
+void sim_out_causes(const struct sim_result *results, size_t count, bool used[SIM_CAUSE_COUNT]);
+/* What became of the host: "2 panics", "survives", or "no stray" where there was nothing to
+ * survive; in `text`, of 40 bytes or more. */
+const char *sim_out_verdict(const struct sim_result *result, char *text, size_t size);
 /* The result of the run without donations, or NULL. */
 const struct sim_result *sim_out_baseline(const struct sim_result *results, size_t count);
 /* One row a result. The first result with the baseline strategy is what others are compared with.

@@ -49,7 +49,7 @@ static void put_millions(FILE *out, uint64_t cycles)
     sim_gnuplot_thousandths(out, (int64_t)(cycles / 1000));
 }
 
-/* What stands above the bars: of those that panic, or of those that survive. A point far outside
+/* What stands above the bars: of those that panic, or of all others. A point far outside
  * keeps the block from being empty, which gnuplot refuses. */
 static void put_labels(FILE *out, const struct sim_result *results, size_t count, bool panics)
 {
@@ -57,19 +57,18 @@ static void put_labels(FILE *out, const struct sim_result *results, size_t count
 
     fprintf(out, "$%s << EOD\nx -99 0 \"\"\n", panics ? "panics" : "survives");
     for (size_t i = 0, column = 0; i < count; i++) {
-        uint64_t height = 0, number = results[i].stats.count[SIM_COUNT_panics];
+        const bool panicked = results[i].stats.count[SIM_COUNT_panics] != 0;
+        uint64_t height = 0;
+        char verdict[40];
 
         if (&results[i] == base)
             continue;
         for (size_t c = 0; c < SIM_CAUSE_COUNT; c++)
             height += c == SIM_CAUSE_access ? 0 : over(&results[i], base, c);
-        if (panics == (number != 0)) {
+        if (panics == panicked) {
             fprintf(out, "x %zu", column);
             put_millions(out, height);
-            if (panics)
-                fprintf(out, " \"%" PRIu64 " PANIC%s\"\n", number, number == 1 ? "" : "S");
-            else
-                fprintf(out, " \"survives\"\n");
+            fprintf(out, " \"%s\"\n", sim_out_verdict(&results[i], verdict, sizeof(verdict)));
         }
         column++;
     }

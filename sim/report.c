@@ -123,6 +123,7 @@ static void put_outcome(FILE *out, const struct sim_report_part *part)
         const uint64_t *n = r->stats.count;
         const uint64_t cycles = sim_stats_cycles(&r->stats);
         const uint64_t below = base ? sim_stats_cycles(&base->stats) : cycles;
+        char verdict[40];
 
         fprintf(out, "<tr><td title=\"");
         put_text(out, sim_strategy_summary(r->strategy));
@@ -131,11 +132,8 @@ static void put_outcome(FILE *out, const struct sim_report_part *part)
         put_millions(out, cycles, below);
         fprintf(out, "<td>%" PRIu64 "</td><td>%" PRIu64 "</td>", n[SIM_COUNT_strays],
                 n[SIM_COUNT_survived]);
-        if (n[SIM_COUNT_panics])
-            fprintf(out, "<td class=\"panic\">%" PRIu64 " panic%s</td>", n[SIM_COUNT_panics],
-                    n[SIM_COUNT_panics] == 1 ? "" : "s");
-        else
-            fputs("<td class=\"good\">survives</td>", out);
+        fprintf(out, "<td class=\"%s\">%s</td>", n[SIM_COUNT_panics] ? "panic" : "good",
+                sim_out_verdict(r, verdict, sizeof(verdict)));
         fprintf(out,
                 "<td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
                 "</td></tr>\n",
@@ -146,15 +144,13 @@ static void put_outcome(FILE *out, const struct sim_report_part *part)
     fputs("</table></div>\n", out);
 }
 
-/* A column for each cause that anything was charged to. */
 static void put_causes(FILE *out, const struct sim_report_part *part)
 {
-    bool used[SIM_CAUSE_COUNT] = {false};
+    bool used[SIM_CAUSE_COUNT];
 
+    sim_out_causes(part->results, part->count, used);
     fputs("<div class=\"wide\"><table><tr><th>million cycles by cause</th>", out);
     for (size_t c = 0; c < SIM_CAUSE_COUNT; c++) {
-        for (size_t i = 0; i < part->count; i++)
-            used[c] |= part->results[i].stats.cycles[c] != 0;
         if (used[c])
             fprintf(out, "<th title=\"%s\">%s</th>", sim_causes[c].help, sim_causes[c].label);
     }
