@@ -24,6 +24,7 @@ static const char *const event_names[] = {
     [REC_CLEAR] = "clear_page",
     [REC_GIVE_SIZE] = "give_size",
     [REC_GIVE_AT] = "give_at",
+    [REC_SAMPLE] = "mem_sample",
 };
 
 static enum rec_event find_event(const char *name, size_t length)
@@ -129,6 +130,11 @@ static const char *get_arguments(const char *arguments, struct rec_line *line)
         line->caller =
             strstr(arguments, "(pkvm_create_hyp_vm+") ? REC_CALLER_CREATE_VM : REC_CALLER_OTHER;
         return get_key(arguments, "addr", &line->value) ? NULL : "addr=";
+    case REC_SAMPLE:
+        return get_key(arguments, "addr", &line->value) && get_key(arguments, "pc", &line->pc) &&
+                       get_key(arguments, "store", &line->aux)
+                   ? NULL
+                   : "addr=, pc= and store=";
     case REC_NONE:
     case REC_TLB_FLUSH:
     case REC_MARKER:
@@ -276,10 +282,34 @@ static const char *check_comment(const char *text)
     return held == written ? NULL : "no lost events (as many entries in the buffer as written)";
 }
 
+static struct trace_input *open_text(const char *path, enum rec_dialect dialect,
+                                     struct trace_error *error)
+{
+    FILE *lines = NULL;
+
+    if (dialect != REC_TRACE_DAT)
+        return trace_input_open(path, error);
+    lines = rec_decode_trace_dat(path, error);
+    return lines ? trace_input_of(lines, path, error) : NULL;
+}
+
+/* As rec_parse_line(), of a line of perf. */
+static int parse_perf(char *text, struct rec_line *line, const char **marker, const char **wrong)
+{
+    char as_ftrace[TRACE_LINE_MAX];
+
+    if (text[0] == '\0' || text[0] == '#')
+        return 0;
+    *wrong = "task pid [cpu] time: event: arguments";
+    if (!rec_perf_line(text, as_ftrace, sizeof(as_ftrace)))
+        return -1;
+    return rec_parse_line(as_ftrace, REC_PERF, line, marker, wrong);
+}
+
 int rec_read_text(struct rec_text *text, const char *path, enum rec_dialect dialect,
                   struct trace_error *error)
 {
-    struct trace_input *input = trace_input_open(path, error);
+    struct trace_input *input = open_text(path, dialect, error);
     enum trace_alloc_class ordinary = TRACE_ALLOC_OTHER;
     bool synced = false, ended = false;
     const char *wrong = NULL;
@@ -299,7 +329,8 @@ int rec_read_text(struct rec_text *text, const char *path, enum rec_dialect dial
             break;
         if (function && strchr(function, '/'))
             text->function = strtoull(strchr(function, '/') + 1, NULL, 16);
-        status = rec_parse_line(from, dialect, &line, &marker, &wrong);
+        status = dialect == REC_PERF ? parse_perf(from, &line, &marker, &wrong)
+                                     : rec_parse_line(from, dialect, &line, &marker, &wrong);
         if (status < 0)
             break;
         wrong = NULL;

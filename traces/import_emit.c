@@ -288,6 +288,20 @@ static bool ends_setup(const struct rec_line *line)
            line->event == REC_FREE_BATCHED || line->event == REC_MARKER;
 }
 
+/* Samples tell no size: one byte. Others than of the direct map cannot be replayed, as nothing
+ * tells their translation. */
+static int put_sample(struct importer *importer, const struct rec_line *line,
+                      struct trace_error *error)
+{
+    const struct trace_header *header = &importer->plan.header;
+    const struct trace_site site = {.pc = line->pc, .store = line->aux != 0};
+
+    if (line->value < header->linear_start || line->value >= header->linear_end)
+        return 0;
+    return importer_access(importer, &site, trace_write_site(importer->writer, &site), line->value,
+                           error);
+}
+
 static int put_line(struct importer *importer, const struct import_moment *moment,
                     struct trace_error *error)
 {
@@ -312,6 +326,8 @@ static int put_line(struct importer *importer, const struct import_moment *momen
                             &(struct trace_event){.a = line->aux, .task = line->task}, NULL, error);
     case REC_MARKER:
         return put_marker(importer, line, error);
+    case REC_SAMPLE:
+        return put_sample(importer, line, error);
     case REC_NONE:
     case REC_FIXUP:
     case REC_TLB_FLUSH:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ftrace text without an access stream, and the console of a host that died.
+ * Events without an access stream (ftrace text, perf script, trace.dat), and the console of a host
+ * that died.
  *
  * Text alone gives events in the order of its lines. A console gives the memory that a pKVM host
  * handed to its hypervisor, and the page that killed it. A list of the host's entries into the
@@ -305,15 +306,17 @@ static int count_cpus(struct importer *importer, const char *path, struct trace_
     return 0;
 }
 
-static int put_all(struct importer *importer, const char *console, const char *entries,
+static int put_all(struct importer *importer, enum rec_dialect dialect, const char *entries,
                    const char *facts_dir, struct trace_error *error)
 {
+    static const char *const names[] = {"ftrace", "console", "perf", "trace.dat"};
+    const char *console = dialect == REC_CONSOLE ? importer->from : NULL;
     struct panic panic = {0};
     uint64_t pc;
 
     if (console && read_panic(&panic, console, error) < 0)
         return -1;
-    if (put_mark(importer, TRACE_MARK_START, console ? "console" : "ftrace", error) < 0)
+    if (put_mark(importer, TRACE_MARK_START, names[dialect], error) < 0)
         return -1;
     if (entries && put_entries(importer, &panic, entries, facts_dir, error) < 0)
         return -1;
@@ -351,7 +354,7 @@ static int import_text(const char *path, const char *entries, enum rec_dialect d
                                entries ? "nothing" : "microseconds of the kernel's trace clock",
                                out, level, error);
     if (status == 0)
-        status = put_all(importer, dialect == REC_CONSOLE ? path : NULL, entries, dir, error);
+        status = put_all(importer, dialect, entries, dir, error);
     status = importer_close(importer, status, error);
     free(importer);
     free(own_dir);
@@ -362,6 +365,18 @@ int trace_import_ftrace(const char *path, const char *out, int level,
                         struct trace_import_stats *stats, struct trace_error *error)
 {
     return import_text(path, NULL, REC_RECORDING, NULL, out, level, stats, error);
+}
+
+int trace_import_perf(const char *path, const char *out, int level,
+                      struct trace_import_stats *stats, struct trace_error *error)
+{
+    return import_text(path, NULL, REC_PERF, NULL, out, level, stats, error);
+}
+
+int trace_import_trace_dat(const char *path, const char *out, int level,
+                           struct trace_import_stats *stats, struct trace_error *error)
+{
+    return import_text(path, NULL, REC_TRACE_DAT, NULL, out, level, stats, error);
 }
 
 int trace_import_crash(const char *console, const char *entries, const char *facts_dir,

@@ -53,7 +53,7 @@ static bool choose_codec(struct trace_input *input)
     return input->stream && input->packed;
 }
 
-struct trace_input *trace_input_open(const char *path, struct trace_error *error)
+static struct trace_input *make_input(const char *path, bool packed, struct trace_error *error)
 {
     struct trace_input *input = calloc(1, sizeof(*input));
 
@@ -65,11 +65,31 @@ struct trace_input *trace_input_open(const char *path, struct trace_error *error
     input->buffer = malloc(TRACE_INPUT_BUFFER + 1);
     if (input->path)
         memcpy(input->path, path, strlen(path) + 1);
-    if (!input->path || !input->buffer || !choose_codec(input)) {
+    if (!input->path || !input->buffer || (packed && !choose_codec(input))) {
         trace_fail(error, "%s: out of memory", path);
         trace_input_close(input);
         return NULL;
     }
+    return input;
+}
+
+struct trace_input *trace_input_of(FILE *file, const char *path, struct trace_error *error)
+{
+    struct trace_input *input = make_input(path, false, error);
+
+    if (input)
+        input->file = file;
+    else
+        fclose(file);
+    return input;
+}
+
+struct trace_input *trace_input_open(const char *path, struct trace_error *error)
+{
+    struct trace_input *input = make_input(path, true, error);
+
+    if (!input)
+        return NULL;
     input->file = fopen(path, "rb");
     if (!input->file) {
         trace_fail(error, "%s: cannot open: %s", path, strerror(errno));

@@ -29,6 +29,9 @@ struct trace_input {
 
 /* NULL with the error set: no such file, no memory. */
 struct trace_input *trace_input_open(const char *path, struct trace_error *error);
+/* The same of an open file, plain, which is closed with it (or here, on failure); path: its name in
+ * messages. */
+struct trace_input *trace_input_of(FILE *file, const char *path, struct trace_error *error);
 void trace_input_close(struct trace_input *input);
 /* Makes at least `size` (up to 64 Ki) bytes available unless the data ends first. 0 or -1. */
 int trace_input_need(struct trace_input *input, size_t size, struct trace_error *error);

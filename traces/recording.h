@@ -25,6 +25,8 @@ enum rec_event {
     /* In the text only: memory that a task takes for the hypervisor. */
     REC_GIVE_SIZE,
     REC_GIVE_AT,
+    /* Of perf alone: an access that was sampled. */
+    REC_SAMPLE,
     REC_UNKNOWN, /* an event that is well-formed but not one of these */
 };
 
@@ -33,7 +35,8 @@ enum rec_caller { REC_CALLER_OTHER, REC_CALLER_CREATE_VM };
 /* One line of ftrace text. */
 struct rec_line {
     uint64_t value;   /* frame, struct page, address or size, as the event has it */
-    uint64_t pc, aux; /* FAULT: aux esr; FIXUP on x86-64: aux address; FLUSH: aux end */
+    uint64_t pc, aux; /* FAULT: aux esr; FIXUP on x86-64: aux address; FLUSH: aux end; SAMPLE: aux
+                         1 a store */
     uint64_t number;  /* line in the file, from 1 */
     uint64_t time;    /* microseconds of the trace clock */
     uint32_t task;
@@ -55,6 +58,8 @@ struct rec_text {
 enum rec_dialect {
     REC_RECORDING, /* a trace file: each line is a comment or an event */
     REC_CONSOLE,   /* console lines may stand around and between the events */
+    REC_PERF,      /* perf script */
+    REC_TRACE_DAT, /* trace.dat of trace-cmd */
 };
 
 /*
@@ -63,6 +68,11 @@ enum rec_dialect {
  */
 int rec_parse_line(char *text, enum rec_dialect dialect, struct rec_line *line, const char **marker,
                    const char **wrong);
+/* A line of perf script as one of ftrace; false when it is none, or too long. */
+bool rec_perf_line(char *text, char *line, size_t size);
+/* The events of a trace.dat as lines of ftrace, in a file that is gone when closed. NULL with the
+ * error set. */
+FILE *rec_decode_trace_dat(const char *path, struct trace_error *error);
 /* All lines up to and with "zp end". 0, or -1 with the error set and nothing held. */
 int rec_read_text(struct rec_text *text, const char *path, enum rec_dialect dialect,
                   struct trace_error *error);

@@ -233,6 +233,28 @@ int trace_import_recording(const char *dir, const char *out, int level,
  */
 int trace_import_ftrace(const char *path, const char *out, int level,
                         struct trace_import_stats *stats, struct trace_error *error);
+/* The output of `perf script` likewise; samples with an address (-F
+ * comm,tid,cpu,time,event,addr,ip) are accesses. */
+int trace_import_perf(const char *path, const char *out, int level,
+                      struct trace_import_stats *stats, struct trace_error *error);
+/* A trace.dat of trace-cmd likewise. */
+int trace_import_trace_dat(const char *path, const char *out, int level,
+                           struct trace_import_stats *stats, struct trace_error *error);
+/* valgrind --tool=lackey --trace-mem=yes: accesses alone, of a machine made for them. The file is
+ * read twice. */
+int trace_import_lackey(const char *path, const char *out, int level,
+                        struct trace_import_stats *stats, struct trace_error *error);
+
+enum trace_input_kind {
+    TRACE_INPUT_FTRACE, /* or nothing that is known */
+    TRACE_INPUT_PERF,
+    TRACE_INPUT_TRACE_DAT,
+    TRACE_INPUT_LACKEY,
+};
+
+/* What a file is, by how it begins. 0, or -1 when it cannot be read. */
+int trace_recognise(const char *path, enum trace_input_kind *kind, struct trace_error *error);
+
 /*
  * The console of a pKVM host that died (ftrace lines among others): the pages it gave to the
  * hypervisor, then the load that killed it as an access and a KFAULT with TRACE_OUTCOME_PANIC.

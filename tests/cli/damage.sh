@@ -42,6 +42,16 @@ done
 mkdir "$work/recording"
 expect 3 "$work/recording/" "$faultline" import "$work/recording" -o "$work/out.fltrace"
 expect 3 "facts.txt" "$faultline" import "$source_dir/LICENSE" -o "$work/out.fltrace"
+expect 2 "--from takes recording, ftrace, perf, trace.dat or lackey, not 'vcd'" \
+    "$faultline" import --from vcd "$source_dir/LICENSE" -o "$work/out.fltrace"
+cp "$source_dir"/tests/traces/corpus/{facts,extable}.txt "$work"
+printf 'I  04001000,3\n L 1ffeffe7e0,8\n' >"$work/program.txt"
+expect 3 "program.txt: line 1: expected task pid [cpu] time: event: arguments" \
+    "$faultline" import --from perf "$work/program.txt" -o "$work/out.fltrace"
+expect 2 "--facts and --entries go with the console of a crash" \
+    "$faultline" import --from perf --facts "$work" "$work/program.txt" -o "$work/out.fltrace"
+expect 0 "1 accesses, 0 events" "$faultline" import "$work/program.txt" -o "$work/program.fltrace"
+expect 0 "accesses                                1" "$faultline" replay -S none "$work/program.fltrace"
 cases=$((cases + 1))
 [ ! -e "$work/out.fltrace" ] || { echo "FAILED: a failed import left a file" >&2; failures=$((failures + 1)); }
 finish

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The parsers of text. The first byte says what the rest is: a console or ftrace text, imported
- * with the machine facts of the test corpus, or the machine facts themselves.
+ * with the machine facts of the test corpus, the machine facts themselves, or what perf and lackey
+ * print.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -22,6 +23,26 @@ static void import_text(const uint8_t *data, size_t size)
     if (trace_import_crash(scratch_file("fuzz-ftrace", data, size), NULL, FACTS, out, 1, &stats,
                            &error) < 0 &&
         error.text[0] == '\0')
+        abort();
+}
+
+/* perf script, or lackey. */
+static void import_foreign(const uint8_t *data, size_t size, bool perf)
+{
+    struct trace_import_stats stats;
+    struct trace_error error = {""};
+    const char *path = scratch_file("fuzz-ftrace", data, size);
+    enum trace_input_kind kind;
+    struct rec_text text;
+    char out[160];
+
+    snprintf(out, sizeof(out), "/tmp/fuzz-ftrace-out-%ld", (long)getpid());
+    if (trace_recognise(path, &kind, &error) < 0 && error.text[0] == '\0')
+        abort();
+    if (perf && rec_read_text(&text, path, REC_PERF, &error) == 0)
+        rec_free_text(&text);
+    else if (!perf && trace_import_lackey(path, out, 1, &stats, &error) < 0 &&
+             error.text[0] == '\0')
         abort();
 }
 
@@ -73,12 +94,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    switch (data[0] % 4) {
+    switch (data[0] % 8) {
     case 0:
         parse_text(data + 1, size - 1);
         break;
     case 1:
         parse_facts(data + 1, size - 1);
+        break;
+    case 2:
+    case 3:
+        import_foreign(data + 1, size - 1, data[0] % 8 == 2);
         break;
     default:
         import_text(data + 1, size - 1);

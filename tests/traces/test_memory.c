@@ -161,6 +161,16 @@ static int import_some(struct place *place, struct trace_error *error)
                                   &stats, error);
 }
 
+static int import_a_program(struct place *place, struct trace_error *error)
+{
+    static const char lines[] = "I  04001000,3\n L 1ffeffe7e0,8\n S 04222ffe,8\n";
+    struct trace_import_stats stats;
+
+    file_write(scratch_path(&place->scratch, "program"), lines, sizeof(lines) - 1);
+    return trace_import_lackey(scratch_path(&place->scratch, "program"),
+                               scratch_path(&place->scratch, "out"), 1, &stats, error);
+}
+
 static void writing_survives_each_refused_allocation(void **state)
 {
     (void)state;
@@ -183,6 +193,7 @@ static void importing_survives_each_refused_allocation(void **state)
 {
     (void)state;
     refuse_each(import_some, "out");
+    refuse_each(import_a_program, "out");
 }
 
 int main(void)
