@@ -24,7 +24,8 @@ foreach(source boot.S start.S main.c vmx.c)
     DEPENDS ${image_source}/${source} DEPFILE ${object}.d VERBATIM)
 endforeach()
 add_custom_command(OUTPUT ${image_folder}/boot.bin
-  COMMAND ${IMAGE_LLD} -m elf_i386 -Ttext 0x7c00 --oformat binary
+  COMMAND ${IMAGE_LLD} -m elf_i386 -Ttext 0x7c00 --entry 0x7c00 --oformat binary
+    --defsym image_sectors=64 # IMAGE_SECTORS of case.h
     -o ${image_folder}/boot.bin ${image_folder}/boot.S.o
   DEPENDS ${image_folder}/boot.S.o VERBATIM)
 add_custom_command(OUTPUT ${image_folder}/image.bin
