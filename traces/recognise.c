@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What kind of file is to be imported. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "traces/recording.h"
 
@@ -38,11 +39,17 @@ static bool by_line(char *line, enum trace_input_kind *kind)
 int trace_recognise(const char *path, enum trace_input_kind *kind, struct trace_error *error)
 {
     static const char magic[] = "\x17\x08\x44tracing"; /* trace-cmd.dat(5) */
-    struct trace_input *input = trace_input_open(path, error);
-    int status = input ? trace_input_need(input, sizeof(magic) - 1, error) : -1;
+    struct trace_input *input;
+    struct stat st;
+    int status;
     char *line;
 
+    *kind = TRACE_INPUT_RECORDING;
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        return 0;
     *kind = TRACE_INPUT_FTRACE;
+    input = trace_input_open(path, error);
+    status = input ? trace_input_need(input, sizeof(magic) - 1, error) : -1;
     if (status == 0 && trace_input_left(input) >= sizeof(magic) - 1 &&
         memcmp(input->buffer + input->start, magic, sizeof(magic) - 1) == 0) {
         *kind = TRACE_INPUT_TRACE_DAT;

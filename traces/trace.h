@@ -250,6 +250,7 @@ enum trace_input_kind {
     TRACE_INPUT_PERF,
     TRACE_INPUT_TRACE_DAT,
     TRACE_INPUT_LACKEY,
+    TRACE_INPUT_RECORDING, /* a directory */
 };
 
 /* What a file is, by how it begins. 0, or -1 when it cannot be read. */

@@ -23,22 +23,10 @@ struct decoder {
     struct trace_seq line;
 };
 
-/* A marker's event is called print, and its text stands behind the place that wrote it. */
-static const char *name_of(struct tep_handle *tep, struct tep_record *record)
+/* The text of a marker, which stands behind the place that wrote it, and its length. */
+static const char *marker_of(struct tep_event *event, struct tep_record *record, int *length)
 {
-    struct tep_event *event = tep_find_event_by_record(tep, record);
-
-    if (!event)
-        return "unknown";
-    return strcmp(event->name, "print") ? event->name : "tracing_mark_write";
-}
-
-/* The text of a marker and its length; NULL for any other event. */
-static const char *marker_of(struct tep_handle *tep, struct tep_record *record, int *length)
-{
-    struct tep_event *event = tep_find_event_by_record(tep, record);
-    struct tep_format_field *field =
-        event && !strcmp(event->name, "print") ? tep_find_field(event, "buf") : NULL;
+    struct tep_format_field *field = tep_find_field(event, "buf");
     const char *text, *end;
 
     if (!field || field->offset >= record->size)
@@ -53,28 +41,31 @@ static int put_event(struct tracecmd_input *file, struct tep_record *record, int
 {
     struct decoder *decoder = arg;
     struct tep_handle *tep = tracecmd_get_tep(file);
-    const char *name = name_of(tep, record);
-    int marked = 0;
-    const char *marker = marker_of(tep, record, &marked);
+    struct tep_event *event = tep_find_event_by_record(tep, record);
+    const bool print = event && !strcmp(event->name, "print"); /* what ftrace calls a marker */
+    int length = 0;
+    const char *marker = print ? marker_of(event, record, &length) : NULL;
 
     if (record->missed_events)
         fprintf(decoder->out, "CPU:%d [LOST EVENTS]\n", cpu);
     trace_seq_reset(&decoder->line);
     tep_print_event(tep, &decoder->line, record, "%s-%d [%03d] ..... %6.1000d", TEP_PRINT_COMM,
                     TEP_PRINT_PID, TEP_PRINT_CPU, TEP_PRINT_TIME);
-    trace_seq_printf(&decoder->line, ": %s: ", name);
+    trace_seq_printf(&decoder->line, ": %s: ",
+                     print   ? "tracing_mark_write"
+                     : event ? event->name
+                             : "unknown");
     if (marker)
-        trace_seq_printf(&decoder->line, "%.*s", marked, marker);
+        trace_seq_printf(&decoder->line, "%.*s", length, marker);
     else
         tep_print_event(tep, &decoder->line, record, "%s", TEP_PRINT_INFO);
     trace_seq_terminate(&decoder->line);
     for (char *at = decoder->line.buffer; *at; at++)
         *at = *at == '\n' ? ' ' : *at;
-    size_t length = strlen(decoder->line.buffer);
-
-    while (length && decoder->line.buffer[length - 1] == ' ')
-        length--;
-    return fprintf(decoder->out, "%.*s\n", (int)length, decoder->line.buffer) < 0;
+    for (length = (int)strlen(decoder->line.buffer);
+         length && decoder->line.buffer[length - 1] == ' '; length--)
+        ;
+    return fprintf(decoder->out, "%.*s\n", length, decoder->line.buffer) < 0;
 }
 
 /* Whoever started this process handles no signal here, and what the library says is its own. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "sim/cli/cmd.h"
 
@@ -17,7 +16,7 @@ struct arguments {
 typedef int import_fn(const char *path, const char *out, int level,
                       struct trace_import_stats *stats, struct trace_error *error);
 
-/* The first four in the order of enum trace_input_kind. */
+/* In the order of enum trace_input_kind. */
 static const struct importer {
     const char *name;
     import_fn *run;
@@ -92,13 +91,10 @@ static int import(const struct arguments *args, struct trace_import_stats *stats
 {
     const struct importer *importer = args->importer;
     enum trace_input_kind kind;
-    struct stat st;
 
     if (args->facts || args->entries)
         return trace_import_crash(args->input, args->entries, args->facts, args->output,
                                   args->level, stats, error);
-    if (!importer && !stat(args->input, &st) && S_ISDIR(st.st_mode))
-        return trace_import_recording(args->input, args->output, args->level, stats, error);
     if (!importer) {
         if (trace_recognise(args->input, &kind, error) < 0)
             return -1;
